@@ -1,0 +1,103 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let package = Package(
+    name: "adjutant",
+    products: [
+        .library(name: "Adjutant", targets: ["Adjutant"]),
+        .executable(name: "adjutant", targets: ["AdjutantTool"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-service-context", from: "1.5.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // System libraries: module map and shim, no logic.
+        .systemLibrary(name: "CRDKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .systemLibrary(name: "CJemalloc", pkgConfig: "jemalloc", providers: [.apt(["libjemalloc-dev"])]),
+
+        // The model: values and protocols, no I/O.
+        .target(name: "JSONCoding"),
+        .target(
+            name: "Commands",
+            dependencies: [
+                "JSONCoding",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceContextModule", package: "swift-service-context"),
+            ]
+        ),
+        .target(name: "TopicDeclarations", dependencies: ["Commands", .product(name: "Yams", package: "Yams")]),
+
+        // The engine, and Kafka.
+        .target(
+            name: "Processor",
+            dependencies: [
+                "Commands",
+                "JSONCoding",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ]
+        ),
+        .target(
+            name: "KafkaClient",
+            dependencies: [
+                "CRDKafka",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+            ]
+        ),
+        .target(name: "KafkaTransport", dependencies: ["KafkaClient", "Processor", "Commands"]),
+
+        // Ordinary users of the library.
+        .target(name: "Commerce", dependencies: ["Commands"]),
+        .target(name: "Lab", dependencies: ["Commands"]),
+
+        // What a service author imports, and the tool.
+        .target(
+            name: "ToolKit",
+            dependencies: [
+                "Commands", "JSONCoding", "KafkaClient", "KafkaTransport", "Lab", "Processor", "TopicDeclarations",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
+            ]
+        ),
+        .target(name: "Adjutant", dependencies: ["Commands", "ToolKit"]),
+        .executableTarget(name: "AdjutantTool", dependencies: ["Adjutant", "Commerce", "CJemalloc", "Lab", "ToolKit"]),
+
+        // Benchmarks.
+        .executableTarget(
+            name: "adjutant-yardstick", dependencies: ["CRDKafka"], path: "Sources/Benchmarks/Yardstick"),
+
+        // Tests.
+        .testTarget(name: "JSONCodingTests", dependencies: ["JSONCoding"]),
+        .testTarget(name: "CommandsTests", dependencies: ["Commands"]),
+        .testTarget(name: "TopicDeclarationsTests", dependencies: ["TopicDeclarations"]),
+        .testTarget(name: "ProcessorTests", dependencies: ["Processor", "Commands"]),
+        .testTarget(name: "CommerceTests", dependencies: ["Commerce", "Lab", "Commands"]),
+        .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient"]),
+        .testTarget(name: "IntegrationTests", dependencies: ["KafkaClient", "Commands"]),
+    ]
+)
+
+for target in package.targets where target.type == .regular || target.type == .executable || target.type == .test {
+    guard target.name != "adjutant-yardstick" else { continue }
+    var settings = target.swiftSettings ?? []
+    settings.append(.swiftLanguageMode(.v6))
+    settings.append(.enableUpcomingFeature("ExistentialAny"))
+    settings.append(.enableUpcomingFeature("MemberImportVisibility"))
+    target.swiftSettings = settings
+}

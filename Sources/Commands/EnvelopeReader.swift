@@ -1,0 +1,168 @@
+import JSONCoding
+
+/// Reads the CloudEvents envelope of a record, in binary or structured mode (CloudEvents 1.0, Kafka protocol binding).
+package struct EnvelopeReader: Sendable {
+    package let limits: EnvelopeLimits
+
+    package init(limits: EnvelopeLimits = EnvelopeLimits()) { self.limits = limits }
+
+    /// The envelope, or why the record has none.
+    package func read(_ record: Record) throws(PoisonReason) -> Envelope {
+        let index = try self.index(of: record)
+        if self.isStructured(record, index) { return try self.readStructured(record) }
+        return try self.finish(original: record, view: record, index: index)
+    }
+
+    /// The ordering key without reading the rest: what the intake needs to choose a lane.
+    package func orderingKey(of record: Record) -> ArraySlice<UInt8>? {
+        if !record.key.isNull { return record.bytes[record.key.range] }
+        guard let envelope = try? self.read(record) else { return nil }
+        return envelope.orderingKey
+    }
+
+    // MARK: - Binary mode
+
+    private func index(of record: Record) throws(PoisonReason) -> AttributeIndex {
+        var index = AttributeIndex()
+        let names = AttributeNames.shared
+        guard record.headers.count <= self.limits.headers else {
+            throw PoisonReason(
+                code: "TOO_MANY_HEADERS",
+                message: "\(record.headers.count) headers, at most \(self.limits.headers) are allowed",
+                id: self.salvagedID(record))
+        }
+        for position in record.headers.indices {
+            let header = record.headers[position]
+            guard Int(header.value.count) <= self.limits.headerBytes, Int(header.name.count) <= self.limits.headerBytes
+            else {
+                throw PoisonReason(
+                    code: "HEADER_TOO_LARGE",
+                    message: "header \(position) has \(max(header.value.count, header.name.count)) bytes, "
+                        + "at most \(self.limits.headerBytes) are allowed",
+                    id: self.salvagedID(record))
+            }
+            guard let attribute = names.attribute(record.bytes, header.name) else {
+                if AttributeNames.isCloudEvents(record.bytes, header.name) { index.hasExtensions = true }
+                continue
+            }
+            if index.positions[attribute.rawValue] >= 0, attribute.isEnvelope {
+                throw PoisonReason(
+                    code: "DUPLICATE_ATTRIBUTE", message: "header \(attribute.headerName) appears more than once")
+            }
+            index.positions[attribute.rawValue] = Int8(truncatingIfNeeded: position)
+        }
+        return index
+    }
+
+    private func isStructured(_ record: Record, _ index: AttributeIndex) -> Bool {
+        let position = index.positions[Attribute.contentType.rawValue]
+        guard position >= 0 else { return false }
+        let span = record.headers[Int(position)].value
+        let prefix = StaticPrefix.cloudEvents
+        guard Int(span.count) >= prefix.count else { return false }
+        let start = Int(span.start)
+        for offset in prefix.indices where record.bytes[start + offset] | 0x20 != prefix[offset] | 0x20 { return false }
+        return true
+    }
+
+    private func finish(original: Record, view: Record, index: AttributeIndex) throws(PoisonReason) -> Envelope {
+        let envelope = Envelope(original: original, view: view, index: index)
+        let id = try self.checkedID(envelope)
+        for attribute in [Attribute.specversion, .source, .type] {
+            guard let span = envelope.span(attribute), span.count > 0 else {
+                throw PoisonReason(
+                    code: "MISSING_ATTRIBUTE", message: "\(attribute.headerName) is missing or empty",
+                    id: String(decoding: view.bytes[id.range], as: UTF8.self))
+            }
+        }
+        if let failure = self.brokenAttribute(envelope) {
+            throw PoisonReason(
+                code: failure.code, message: failure.message,
+                id: String(decoding: view.bytes[id.range], as: UTF8.self))
+        }
+        return envelope
+    }
+
+    private func checkedID(_ envelope: Envelope) throws(PoisonReason) -> ByteSpan {
+        guard let span = envelope.span(.id), span.count > 0 else {
+            throw PoisonReason(code: "MISSING_ATTRIBUTE", message: "ce_id is missing or empty")
+        }
+        guard Int(span.count) <= self.limits.idBytes else {
+            throw PoisonReason(
+                code: "ID_TOO_LONG", message: "ce_id has \(span.count) bytes, at most \(self.limits.idBytes) are allowed")
+        }
+        guard Self.isUTF8(envelope.view.bytes, span) else {
+            throw PoisonReason(code: "NOT_UTF8", message: "ce_id is not UTF-8")
+        }
+        return span
+    }
+
+    /// The rules beyond presence; one place so that the hot path is a handful of comparisons.
+    private func brokenAttribute(_ envelope: Envelope) -> (code: String, message: String)? {
+        let view = envelope.view
+        for attribute in Attribute.allCases {
+            guard attribute.isEnvelope, let span = envelope.span(attribute) else { continue }
+            if !Self.isUTF8(view.bytes, span) { return ("NOT_UTF8", "\(attribute.headerName) is not UTF-8") }
+        }
+        if let version = envelope.span(.specversion), !view.bytes[version.range].elementsEqual("1.0".utf8) {
+            return ("UNSUPPORTED_SPECVERSION", "ce_specversion must be 1.0")
+        }
+        for attribute in [Attribute.expirytime, .notbefore]
+        where envelope.has(attribute) && envelope.microseconds(attribute) == nil {
+            return ("BAD_TIME", "\(attribute.headerName) is not an RFC 3339 time")
+        }
+        if envelope.original.value.isNull {
+            return ("TOMBSTONE", "the record has no value (a tombstone), so there is no command in it")
+        }
+        if Int(envelope.original.value.count) > self.limits.valueBytes {
+            return (
+                "VALUE_TOO_LARGE",
+                "the value has \(envelope.original.value.count) bytes, at most \(self.limits.valueBytes) are allowed"
+            )
+        }
+        return nil
+    }
+
+    /// The id for a poison report when the record breaks a limit before the envelope could be read.
+    private func salvagedID(_ record: Record) -> String? {
+        guard let span = record.header(named: "ce_id"), span.count > 0, Int(span.count) <= self.limits.idBytes else {
+            return nil
+        }
+        return record.text(span)
+    }
+
+    static func isUTF8(_ bytes: [UInt8], _ span: ByteSpan) -> Bool {
+        for position in span.range where bytes[position] >= 0x80 || bytes[position] == 0 {
+            return bytes[position] != 0 && String(validating: bytes[span.range], as: UTF8.self) != nil
+                && !bytes[span.range].contains(0)
+        }
+        return true
+    }
+
+    // MARK: - Structured mode
+
+    private func readStructured(_ record: Record) throws(PoisonReason) -> Envelope {
+        guard !record.value.isNull else {
+            throw PoisonReason(
+                code: "TOMBSTONE", message: "the record has no value (a tombstone), so there is no command in it")
+        }
+        guard Int(record.value.count) <= self.limits.valueBytes else {
+            throw PoisonReason(
+                code: "VALUE_TOO_LARGE",
+                message: "the value has \(record.value.count) bytes, at most \(self.limits.valueBytes) are allowed")
+        }
+        let document: JSONDocument
+        do {
+            document = try JSONDocument(bytes: record.bytes, range: record.value.range, limits: self.limits.json)
+        } catch {
+            throw PoisonReason(code: "BAD_STRUCTURED_EVENT", message: "the event is not readable JSON: \(error.message)")
+        }
+        let view = try StructuredEvent(record: record, document: document).binaryView()
+        let index = try self.index(of: view)
+        return try self.finish(original: record, view: view, index: index)
+    }
+}
+
+enum StaticPrefix {
+    static let cloudEvents = Array("application/cloudevents".utf8)
+}

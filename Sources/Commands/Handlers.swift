@@ -1,0 +1,121 @@
+import JSONCoding
+
+/// The registry under construction: a service adds one handler per command type.
+public struct Handlers: Sendable {
+    private var entries: [HandlerEntry] = []
+
+    public init() {}
+
+    /// Registers a closure for the commands of one type.
+    ///
+    /// - Parameters:
+    ///   - retry: How often and how far apart a transient failure is tried again.
+    ///   - timeout: How long one attempt may run before its task is cancelled and the attempt counts as transient.
+    ///   - ordering: Which commands of the type may not overlap.
+    ///   - strictOrder: Whether later commands of a key wait while an earlier one waits for its retry.
+    public mutating func on<C: Command>(
+        _ type: C.Type, retry: RetryPolicy = .standard, timeout: Duration = .seconds(30), ordering: Ordering = .key,
+        strictOrder: Bool = false,
+        handler: @escaping @Sendable (_ command: C, _ context: CommandContext) async throws -> C.Output
+    ) {
+        let policy = CommandPolicy(retry: retry, timeout: timeout, ordering: ordering, strictOrder: strictOrder)
+        self.entries.append(HandlerEntry(type: C.type, policy: policy, handler: handler))
+    }
+
+    /// Registers a handler object.
+    public mutating func on<H: CommandHandler>(
+        _ handler: H, retry: RetryPolicy = .standard, timeout: Duration = .seconds(30), ordering: Ordering = .key,
+        strictOrder: Bool = false
+    ) {
+        self.on(
+            H.Handled.self, retry: retry, timeout: timeout, ordering: ordering, strictOrder: strictOrder
+        ) { command, context in
+            try await handler.handle(command, context: context)
+        }
+    }
+
+    /// The finished registry.
+    ///
+    /// - Throws: ``RegistrationError`` when a type is registered twice or has no name.
+    package func registry() throws(RegistrationError) -> HandlerRegistry {
+        var seen: Set<CommandType> = []
+        for entry in self.entries {
+            guard !entry.type.rawValue.isEmpty else { throw RegistrationError(message: "a command type has no name") }
+            guard seen.insert(entry.type).inserted else {
+                throw RegistrationError(message: "two handlers are registered for the command type \(entry.type)")
+            }
+        }
+        return HandlerRegistry(entries: self.entries)
+    }
+}
+
+/// The handlers of a service contradict each other.
+public struct RegistrationError: Error, Sendable, CustomStringConvertible {
+    public let message: String
+    public var description: String { self.message }
+}
+
+/// One command type with its policy and its code, the data's type erased.
+package struct HandlerEntry: Sendable {
+    package let type: CommandType
+    package var policy: CommandPolicy
+    package let typeBytes: [UInt8]
+    package let inputName: String
+    package let outputName: String
+    /// Decodes, validates, runs, and encodes the output as JSON.
+    package let run: @Sendable (_ context: CommandContext, _ limits: EnvelopeLimits) async throws -> [UInt8]
+
+    init<C: Command>(
+        type: CommandType, policy: CommandPolicy,
+        handler: @escaping @Sendable (C, CommandContext) async throws -> C.Output
+    ) {
+        self.type = type
+        self.policy = policy
+        self.typeBytes = Array(type.rawValue.utf8)
+        self.inputName = "\(C.self)"
+        self.outputName = "\(C.Output.self)"
+        self.run = { context, limits in
+            let command = try CommandDecoder.decode(C.self, from: context.envelope, limits: limits)
+            let output = try await handler(command, context)
+            return try CommandDecoder.encode(output)
+        }
+    }
+}
+
+/// All handlers of a domain, found by the bytes of a record's type.
+package struct HandlerRegistry: Sendable {
+    package private(set) var entries: [HandlerEntry]
+    private let byHash: [UInt64: Int]
+
+    package init(entries: [HandlerEntry]) {
+        self.entries = entries
+        var table: [UInt64: Int] = [:]
+        for (index, entry) in entries.enumerated() {
+            // Two names with one hash would be a chance of 2^-64; the byte comparison in `find` keeps even that safe.
+            table[Self.hash(entry.typeBytes, ByteSpan(start: 0, count: entry.typeBytes.count))] = index
+        }
+        self.byHash = table
+    }
+
+    /// The index of the handler for the type that the span spells.
+    package func find(_ bytes: [UInt8], _ span: ByteSpan) -> Int? {
+        guard let index = self.byHash[Self.hash(bytes, span)] else { return nil }
+        return self.entries[index].typeBytes.elementsEqual(bytes[span.range]) ? index : nil
+    }
+
+    package func find(_ type: String) -> Int? {
+        let bytes = Array(type.utf8)
+        return self.find(bytes, ByteSpan(start: 0, count: bytes.count))
+    }
+
+    package mutating func updatePolicies(_ update: (CommandType, inout CommandPolicy) -> Void) {
+        for index in self.entries.indices { update(self.entries[index].type, &self.entries[index].policy) }
+    }
+
+    /// FNV-1a, 64 bits.
+    private static func hash(_ bytes: [UInt8], _ span: ByteSpan) -> UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for position in span.range { hash = (hash ^ UInt64(bytes[position])) &* 0x100_0000_01b3 }
+        return hash
+    }
+}

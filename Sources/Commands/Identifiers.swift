@@ -1,0 +1,62 @@
+import Crypto
+
+/// UUIDs as Adjutant makes them (RFC 9562): version 5 for events, so that a repeat carries the same id; version 7 for
+/// commands, so that ids sort by time.
+package enum Identifier {
+    /// The namespace of Adjutant's event ids.
+    private static let namespace: [UInt8] = [
+        0x5c, 0x0b, 0x2f, 0x4e, 0x9a, 0x61, 0x4d, 0x0c, 0x8f, 0x1b, 0x6a, 0x3e, 0x27, 0xd4, 0x90, 0xa5,
+    ]
+
+    /// Appends the 36 characters of the UUIDv5 of an event: from the kind of event and the command id.
+    package static func appendEventID(
+        kind: StaticString, commandID bytes: [UInt8], _ span: ByteSpan, attempt: Int = 0, to buffer: inout [UInt8]
+    ) {
+        var hasher = Insecure.SHA1()
+        self.namespace.withUnsafeBytes { hasher.update(bufferPointer: $0) }
+        kind.withUTF8Buffer { hasher.update(bufferPointer: UnsafeRawBufferPointer($0)) }
+        if attempt > 0 {
+            withUnsafeBytes(of: Int64(attempt).bigEndian) { hasher.update(bufferPointer: $0) }
+        }
+        bytes.withUnsafeBytes { hasher.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[span.range])) }
+        hasher.finalize().withUnsafeBytes { digest in
+            var high = UInt64(0)
+            var low = UInt64(0)
+            for position in 0..<8 { high = high << 8 | UInt64(digest[position]) }
+            for position in 8..<16 { low = low << 8 | UInt64(digest[position]) }
+            self.append(high: high, low: low, version: 5, to: &buffer)
+        }
+    }
+
+    /// The UUIDv5 of an event as text.
+    package static func eventID(kind: StaticString, commandID: String, attempt: Int = 0) -> String {
+        let bytes = Array(commandID.utf8)
+        var buffer: [UInt8] = []
+        self.appendEventID(
+            kind: kind, commandID: bytes, ByteSpan(start: 0, count: bytes.count), attempt: attempt, to: &buffer)
+        return String(decoding: buffer, as: UTF8.self)
+    }
+
+    /// A new UUIDv7.
+    ///
+    /// - Parameter microseconds: Unix time.
+    package static func commandID(at microseconds: Int64) -> String {
+        var generator = SystemRandomNumberGenerator()
+        let fraction = UInt64(microseconds % 1000) * 4096 / 1000
+        let high = UInt64(bitPattern: microseconds / 1000) << 16 | fraction
+        var buffer: [UInt8] = []
+        self.append(high: high, low: generator.next(), version: 7, to: &buffer)
+        return String(decoding: buffer, as: UTF8.self)
+    }
+
+    private static func append(high: UInt64, low: UInt64, version: UInt64, to buffer: inout [UInt8]) {
+        let high = high & 0xffff_ffff_ffff_0fff | version << 12
+        let low = low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000
+        for position in 0..<32 {
+            if position == 8 || position == 12 || position == 16 || position == 20 { buffer.append(UInt8(ascii: "-")) }
+            let word = position < 16 ? high : low
+            let nibble = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (position & 15)) & 15)
+            buffer.append(nibble < 10 ? 48 + nibble : 87 + nibble)
+        }
+    }
+}

@@ -1,0 +1,93 @@
+/// A record being written: one growing buffer, reused from record to record.
+package struct OutgoingRecord: Sendable {
+    package private(set) var bytes: [UInt8] = []
+    package private(set) var headers: [HeaderSpan] = []
+    package private(set) var key: ByteSpan = .null
+    package private(set) var value: ByteSpan = .null
+
+    package init() {}
+
+    /// Empties the record and keeps its memory.
+    package mutating func reset() {
+        self.bytes.removeAll(keepingCapacity: true)
+        self.headers.removeAll(keepingCapacity: true)
+        self.key = .null
+        self.value = .null
+    }
+
+    package mutating func setKey(_ bytes: some Collection<UInt8>) { self.key = self.put(bytes) }
+    package mutating func setValue(_ bytes: some Collection<UInt8>) { self.value = self.put(bytes) }
+
+    package mutating func setKey(of record: Record) {
+        if !record.key.isNull { self.key = self.put(record.bytes[record.key.range]) }
+    }
+
+    package mutating func setValue(of record: Record) {
+        if !record.value.isNull { self.value = self.put(record.bytes[record.value.range]) }
+    }
+
+    /// Lets the closure append the value straight into the buffer.
+    package mutating func writeValue(_ body: (inout [UInt8]) throws -> Void) rethrows {
+        let start = self.bytes.count
+        try body(&self.bytes)
+        self.value = ByteSpan(start: start, count: self.bytes.count - start)
+    }
+
+    package mutating func addHeader(_ name: StaticString, _ value: String) {
+        self.headers.append(HeaderSpan(name: self.put(name), value: self.put(value.utf8)))
+    }
+
+    package mutating func addHeader(_ name: StaticString, bytes value: [UInt8]) {
+        self.headers.append(HeaderSpan(name: self.put(name), value: self.put(value)))
+    }
+
+    package mutating func addHeader(_ name: StaticString, of record: Record, _ span: ByteSpan) {
+        self.headers.append(HeaderSpan(name: self.put(name), value: self.put(record.bytes[span.range])))
+    }
+
+    /// Lets the closure append the header's value straight into the buffer.
+    package mutating func addHeader(_ name: StaticString, write body: (inout [UInt8]) -> Void) {
+        let name = self.put(name)
+        let start = self.bytes.count
+        body(&self.bytes)
+        self.headers.append(HeaderSpan(name: name, value: ByteSpan(start: start, count: self.bytes.count - start)))
+    }
+
+    package mutating func addHeader(_ name: String, bytes value: [UInt8]?) {
+        let name = self.put(name.utf8)
+        self.headers.append(HeaderSpan(name: name, value: value.map { self.put($0) } ?? .null))
+    }
+
+    /// Copies a header as it is, null values and repeated names included.
+    package mutating func copyHeader(_ header: HeaderSpan, of record: Record) {
+        let name = self.put(record.bytes[header.name.range])
+        let value = header.value.isNull ? ByteSpan.null : self.put(record.bytes[header.value.range])
+        self.headers.append(HeaderSpan(name: name, value: value))
+    }
+
+    /// Replaces a value that nobody would take by a note of its size, with a header that says so; false when that was
+    /// done before.
+    package mutating func truncateValue() -> Bool {
+        let marker: StaticString = "adjutant-truncated"
+        let isMarked = self.headers.contains { header in
+            marker.withUTF8Buffer { self.bytes[header.name.range].elementsEqual($0) }
+        }
+        guard !isMarked, !self.value.isNull else { return false }
+        let count = Int(self.value.count)
+        self.setValue(#"{"truncated":true,"bytes":\#(count)}"#.utf8)
+        self.addHeader(marker, "\(count)")
+        return true
+    }
+
+    private mutating func put(_ source: some Collection<UInt8>) -> ByteSpan {
+        let start = self.bytes.count
+        self.bytes.append(contentsOf: source)
+        return ByteSpan(start: start, count: self.bytes.count - start)
+    }
+
+    private mutating func put(_ source: StaticString) -> ByteSpan {
+        let start = self.bytes.count
+        source.withUTF8Buffer { self.bytes.append(contentsOf: $0) }
+        return ByteSpan(start: start, count: self.bytes.count - start)
+    }
+}

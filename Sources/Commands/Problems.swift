@@ -1,0 +1,69 @@
+/// One thing wrong with a command's data.
+public struct Problem: Sendable, Hashable, Codable {
+    /// Where, as dotted names with indexes: `items[0].price`; empty for the whole document.
+    public var path: String
+    /// A short word for programs: `required`, `type`, `format`, `range`, `invalid`, or the service's own.
+    public var code: String
+    /// A sentence for people, never containing the offending value.
+    public var message: String
+
+    public init(path: String, code: String, message: String) {
+        self.path = path
+        self.code = code
+        self.message = message
+    }
+}
+
+/// Collects the problems of one command of type `Root`, so that a sender learns of all of them at once.
+public struct ProblemCollector<Root> {
+    public private(set) var problems: [Problem]
+    private let unusable: [String]
+
+    /// - Parameter decoding: What decoding has already reported; complaints about the same places are dropped, since
+    ///   the values there are placeholders.
+    package init(decoding: [Problem] = []) {
+        self.problems = decoding
+        self.unusable = decoding.map(\.path)
+    }
+
+    /// Adds a problem at a stored property unless the condition holds.
+    public mutating func require(
+        _ condition: @autoclosure () -> Bool, at path: PartialKeyPath<Root>, _ message: String,
+        code: String = "invalid"
+    ) {
+        if !condition() { self.add(at: Self.text(of: path), code: code, message) }
+    }
+
+    /// Adds a problem at a path written as text, `items[0].price`, unless the condition holds.
+    public mutating func require(
+        _ condition: @autoclosure () -> Bool, at path: String, _ message: String, code: String = "invalid"
+    ) {
+        if !condition() { self.add(at: path, code: code, message) }
+    }
+
+    /// Adds a problem.
+    public mutating func add(at path: String, code: String = "invalid", _ message: String) {
+        guard self.isUsable(path) else { return }
+        self.problems.append(Problem(path: path, code: code, message: message))
+    }
+
+    /// Whether decoding found nothing wrong at this path, above it or below it: ask before a rule that joins fields.
+    public func isUsable(_ path: String) -> Bool {
+        !self.unusable.contains { bad in
+            bad.isEmpty || bad == path || Self.isAncestor(bad, of: path) || Self.isAncestor(path, of: bad)
+        }
+    }
+
+    private static func isAncestor(_ upper: String, of lower: String) -> Bool {
+        guard lower.count > upper.count, lower.hasPrefix(upper) else { return false }
+        let next = lower[lower.index(lower.startIndex, offsetBy: upper.count)]
+        return next == "." || next == "["
+    }
+
+    /// `\Payment.amount` → `amount`. Key paths of stored properties print their names; for others, pass text.
+    static func text(of path: PartialKeyPath<Root>) -> String {
+        let printed = "\(path)"
+        guard let dot = printed.firstIndex(of: ".") else { return printed }
+        return String(printed[printed.index(after: dot)...].filter { $0 != "?" })
+    }
+}

@@ -1,0 +1,33 @@
+import CRDKafka
+
+/// A topic as the cluster describes it.
+package struct KafkaTopic: Sendable, Hashable {
+    package var name: String
+    package var partitions: Int32
+    package var replicationFactor: Int
+    package var error: KafkaError.Code?
+}
+
+/// Questions to the cluster about itself. All of them block.
+package struct KafkaMetadata: Sendable {
+    let handle: KafkaHandle
+
+    /// All topics of the cluster.
+    ///
+    /// Asking for one topic by name would create it on a broker that creates topics by itself; asking for all does not.
+    package func topics(milliseconds: Int) throws(KafkaError) -> [KafkaTopic] {
+        var result: UnsafePointer<rd_kafka_metadata>?
+        try KafkaError.check(
+            rd_kafka_metadata(self.handle.pointer, 1, nil, &result, Int32(clamping: milliseconds)),
+            doing: "cannot reach the brokers")
+        guard let result else { return [] }
+        defer { rd_kafka_metadata_destroy(result) }
+        return (0..<Int(result.pointee.topic_cnt)).map { index in
+            let topic = result.pointee.topics[index]
+            let replicas = topic.partition_cnt > 0 ? Int(topic.partitions[0].replica_cnt) : 0
+            return KafkaTopic(
+                name: String(cString: topic.topic), partitions: topic.partition_cnt, replicationFactor: replicas,
+                error: topic.err == RD_KAFKA_RESP_ERR_NO_ERROR ? nil : KafkaError.Code(topic.err))
+        }
+    }
+}

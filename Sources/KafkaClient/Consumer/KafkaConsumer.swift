@@ -1,0 +1,229 @@
+import CRDKafka
+import Commands
+import Logging
+
+/// What a poll can bring besides records.
+package enum KafkaConsumerEvent: Sendable {
+    /// The group assigns partitions; nothing is fetched before ``KafkaConsumer/assign(_:)``.
+    case assigned([KafkaPartition])
+    /// The group takes partitions away; it waits for ``KafkaConsumer/unassign(_:)``.
+    case revoked([KafkaPartition], isLost: Bool)
+    case committed([KafkaPartition], KafkaError?)
+    case failed(KafkaError)
+    /// librdkafka's statistics, JSON (STATISTICS.md).
+    case statistics(String)
+}
+
+/// A member of a consumer group. One thread polls it and answers its events; ``wake()`` is for any thread.
+///
+/// Rebalances come as events, answered when the owner is ready: the group waits for the answer. Records come one at a
+/// time, as librdkafka 2.0's batch calls lose some round pauses and rebalances.
+package final class KafkaConsumer: Sendable {
+    private let handle: KafkaHandle
+    private let reader = RecordReader()
+
+    /// - Parameter configuration: `bootstrap.servers` and `group.id` at least; commits are explicit whatever it says.
+    package init(configuration: KafkaConfiguration, logger: Logger) throws(KafkaError) {
+        var configuration = configuration.with(defaults: [
+            "auto.offset.reset": "error", "enable.partition.eof": "false",
+            "partition.assignment.strategy": "range,roundrobin",
+        ])
+        configuration["enable.auto.commit"] = "false"
+        configuration["enable.auto.offset.store"] = "false"
+        self.handle = try KafkaHandle(
+            kind: .consumer, configuration: configuration,
+            events: RD_KAFKA_EVENT_FETCH | RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT
+                | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS,
+            logger: logger)
+    }
+
+    package func subscribe(_ topics: [String]) throws(KafkaError) {
+        let code = PartitionList.with(topics.map { KafkaPartition(topic: $0, partition: -1) }) {
+            rd_kafka_subscribe(self.handle.pointer, $0)
+        }
+        try KafkaError.check(code, doing: "cannot subscribe")
+    }
+
+    /// Waits for the first thing to arrive, then takes what is there: at most `limit` records, up to the first event.
+    package func poll(
+        milliseconds: Int, limit: Int, into records: inout [Record]
+    ) -> KafkaConsumerEvent? {
+        var wait = Int32(clamping: milliseconds)
+        var taken = 0
+        while taken < limit {
+            guard let event = rd_kafka_queue_poll(self.handle.queue, wait) else { return nil }
+            defer { rd_kafka_event_destroy(event) }
+            let type = rd_kafka_event_type(event)
+            if type == RD_KAFKA_EVENT_FETCH {
+                while let message = rd_kafka_event_message_next(event) {
+                    if message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR {
+                        records.append(self.reader.record(UnsafeMutablePointer(mutating: message)))
+                        taken += 1
+                    } else if let failure = self.failure(of: message) {
+                        return .failed(failure)
+                    }
+                }
+                wait = 0
+            } else if let result = self.event(event, type: type) {
+                return result
+            }
+        }
+        return nil
+    }
+
+    private func failure(of message: UnsafePointer<rd_kafka_message_t>) -> KafkaError? {
+        guard message.pointee.err != RD_KAFKA_RESP_ERR__PARTITION_EOF else { return nil }
+        let topic = message.pointee.rkt.map { String(cString: rd_kafka_topic_name($0)) } ?? ""
+        return KafkaError(
+            message.pointee.err, doing: "reading \(topic)/\(message.pointee.partition)",
+            detail: String(cString: rd_kafka_message_errstr(message)))
+    }
+
+    private func event(_ event: OpaquePointer, type: rd_kafka_event_type_t) -> KafkaConsumerEvent? {
+        switch type {
+        case RD_KAFKA_EVENT_LOG:
+            self.handle.log(event)
+            return nil
+        case RD_KAFKA_EVENT_ERROR: return .failed(self.handle.error(of: event))
+        case RD_KAFKA_EVENT_STATS: return .statistics(String(cString: rd_kafka_event_stats(event)))
+        case RD_KAFKA_EVENT_REBALANCE:
+            let partitions = PartitionList.read(rd_kafka_event_topic_partition_list(event)).map(\.0)
+            if rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS { return .assigned(partitions) }
+            return .revoked(partitions, isLost: rd_kafka_assignment_lost(self.handle.pointer) != 0)
+        case RD_KAFKA_EVENT_OFFSET_COMMIT:
+            let code = rd_kafka_event_error(event)
+            guard let list = rd_kafka_event_topic_partition_list(event) else { return nil }
+            let entries = PartitionList.read(list)
+            let failed = entries.first { $0.1.rawValue != 0 }?.1
+            var failure: KafkaError?
+            if code != RD_KAFKA_RESP_ERR_NO_ERROR, code != RD_KAFKA_RESP_ERR__NO_OFFSET {
+                failure = KafkaError(code, doing: "commit")
+            } else if let failed {
+                failure = KafkaError(code: failed, message: "commit: \(failed.text)")
+            }
+            return .committed(entries.map(\.0), failure)
+        default: return nil
+        }
+    }
+
+    // MARK: - Assignment
+
+    private var isCooperative: Bool {
+        rd_kafka_rebalance_protocol(self.handle.pointer).map { String(cString: $0) == "COOPERATIVE" } ?? false
+    }
+
+    /// Answers an assignment: starts to fetch at the offsets given.
+    package func assign(_ partitions: [KafkaPartition]) throws(KafkaError) {
+        try PartitionList.with(partitions) { (list) throws(KafkaError) in
+            if self.isCooperative {
+                if let error = rd_kafka_incremental_assign(self.handle.pointer, list) {
+                    throw KafkaError(consuming: error, doing: "cannot take partitions on")
+                }
+            } else {
+                try KafkaError.check(rd_kafka_assign(self.handle.pointer, list), doing: "cannot take partitions on")
+            }
+        }
+    }
+
+    /// Answers a revoke.
+    package func unassign(_ partitions: [KafkaPartition]) throws(KafkaError) {
+        try PartitionList.with(partitions) { (list) throws(KafkaError) in
+            if self.isCooperative {
+                if let error = rd_kafka_incremental_unassign(self.handle.pointer, list) {
+                    throw KafkaError(consuming: error, doing: "cannot give partitions up")
+                }
+            } else {
+                try KafkaError.check(rd_kafka_assign(self.handle.pointer, nil), doing: "cannot give partitions up")
+            }
+        }
+    }
+
+    package func pause(_ partitions: [KafkaPartition]) {
+        _ = PartitionList.with(partitions) { rd_kafka_pause_partitions(self.handle.pointer, $0) }
+    }
+
+    /// Only for partitions that are paused: librdkafka before 2.4 may jump back otherwise.
+    package func resume(_ partitions: [KafkaPartition]) {
+        _ = PartitionList.with(partitions) { rd_kafka_resume_partitions(self.handle.pointer, $0) }
+    }
+
+    // MARK: - Offsets
+
+    /// The group's committed offsets with their metadata. Blocks.
+    package func committed(_ partitions: [KafkaPartition], milliseconds: Int) throws(KafkaError) -> [KafkaPartition] {
+        try PartitionList.with(partitions) { (list) throws(KafkaError) in
+            try KafkaError.check(
+                rd_kafka_committed(self.handle.pointer, list, Int32(clamping: milliseconds)),
+                doing: "cannot read the group's offsets")
+            return try PartitionList.read(list).map { (partition, code) throws(KafkaError) in
+                guard code.rawValue == 0 else {
+                    throw KafkaError(
+                        code: code, message: "cannot read the group's offset of \(partition.topic): \(code.text)")
+                }
+                return partition
+            }
+        }
+    }
+
+    /// Commits; the result arrives as an event.
+    package func commit(_ partitions: [KafkaPartition]) throws(KafkaError) {
+        let code = PartitionList.with(partitions) {
+            rd_kafka_commit_queue(self.handle.pointer, $0, self.handle.queue, nil, nil)
+        }
+        try KafkaError.check(code, doing: "cannot commit")
+    }
+
+    /// Commits and waits for the result. Blocks.
+    package func commitAndWait(_ partitions: [KafkaPartition]) throws(KafkaError) {
+        let code = PartitionList.with(partitions) { rd_kafka_commit(self.handle.pointer, $0, 0) }
+        try KafkaError.check(code, doing: "cannot commit")
+    }
+
+    /// The first offset and the one after the last, asked of the broker. Blocks.
+    package func watermarks(
+        topic: String, partition: Int32, milliseconds: Int
+    ) throws(KafkaError) -> (low: Int64, high: Int64) {
+        var low: Int64 = 0
+        var high: Int64 = 0
+        try KafkaError.check(
+            rd_kafka_query_watermark_offsets(
+                self.handle.pointer, topic, partition, &low, &high, Int32(clamping: milliseconds)),
+            doing: "cannot ask for the offsets of \(topic)/\(partition)")
+        return (low, high)
+    }
+
+    /// Makes a waiting ``poll(milliseconds:limit:into:)`` return.
+    package func wake() { self.handle.wake() }
+
+    /// Leaves the group and frees everything. Blocks; the last rebalance is answered here.
+    package func close() {
+        if let error = rd_kafka_consumer_close_queue(self.handle.pointer, self.handle.queue) {
+            rd_kafka_error_destroy(error)
+        } else {
+            while rd_kafka_consumer_closed(self.handle.pointer) == 0 {
+                guard let event = rd_kafka_queue_poll(self.handle.queue, 100) else { continue }
+                if rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE {
+                    if self.isCooperative, let list = rd_kafka_event_topic_partition_list(event) {
+                        if let error = rd_kafka_incremental_unassign(self.handle.pointer, list) {
+                            rd_kafka_error_destroy(error)
+                        }
+                    } else {
+                        rd_kafka_assign(self.handle.pointer, nil)
+                    }
+                }
+                rd_kafka_event_destroy(event)
+            }
+        }
+        self.handle.destroy()
+    }
+}
+
+extension KafkaConsumer {
+    /// Reads partitions outside any group, from the offsets given.
+    package func assignManually(_ partitions: [KafkaPartition]) throws(KafkaError) {
+        let code = PartitionList.with(partitions) { rd_kafka_assign(self.handle.pointer, $0) }
+        try KafkaError.check(code, doing: "cannot read partitions")
+    }
+
+    package var metadata: KafkaMetadata { KafkaMetadata(handle: self.handle) }
+}

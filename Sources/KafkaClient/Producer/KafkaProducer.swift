@@ -1,0 +1,232 @@
+import CRDKafka
+import Commands
+import Logging
+import Synchronization
+
+/// The report on one record: delivered, or not and why.
+package struct KafkaDelivery {
+    /// What was given to ``KafkaProducer/send(_:to:partition:opaque:)``.
+    package var opaque: UnsafeMutableRawPointer?
+    package var error: KafkaError.Code?
+}
+
+/// An idempotent producer. Sending is for any thread; one thread calls ``serve(milliseconds:_:)`` for the reports.
+package final class KafkaProducer: Sendable {
+    let handle: KafkaHandle
+    private let topics = Mutex<[String: TopicHandle]>([:])
+
+    /// `@unchecked Sendable`: topic handles are thread-safe by librdkafka's promise.
+    struct TopicHandle: @unchecked Sendable {
+        let pointer: OpaquePointer
+        var partitions: Int32
+    }
+
+    package init(configuration: KafkaConfiguration, logger: Logger) throws(KafkaError) {
+        let configuration = configuration.with(defaults: [
+            "enable.idempotence": "true",
+            // Java's partitioner, so that keys go where other clients of the topic put them.
+            "partitioner": "murmur2_random",
+            // The broker's word is waited for, however long it is away.
+            "message.timeout.ms": "0",
+        ])
+        self.handle = try KafkaHandle(
+            kind: .producer, configuration: configuration,
+            events: RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS,
+            logger: logger)
+    }
+
+    /// Opens topics for sending; the number of partitions (0 when unknown) bounds explicit partitions.
+    package func open(_ topic: String, partitions: Int32) {
+        self.topics.withLock { topics in
+            if topics[topic] != nil {
+                topics[topic]?.partitions = partitions
+            } else if let pointer = rd_kafka_topic_new(self.handle.pointer, topic, nil) {
+                topics[topic] = TopicHandle(pointer: pointer, partitions: partitions)
+            }
+        }
+    }
+
+    private func topic(_ name: String) -> TopicHandle? {
+        if let topic = self.topics.withLock({ $0[name] }) { return topic }
+        self.open(name, partitions: 0)
+        return self.topics.withLock { $0[name] }
+    }
+
+    /// Queues a copy of the record.
+    ///
+    /// - Parameters:
+    ///   - partition: The partition to use if the topic is known to have it; otherwise the key decides.
+    ///   - opaque: Comes back with the delivery report; exactly one for each accepted record.
+    /// - Throws: ``KafkaError``, with the code `queueFull` when there is no room now.
+    package func send(
+        _ record: borrowing OutgoingRecord, to topicName: String, partition: Int32, opaque: UnsafeMutableRawPointer?
+    ) throws(KafkaError) {
+        guard let topic = self.topic(topicName) else {
+            throw KafkaError(code: .unknownTopic, message: "no topic handle for \(topicName)")
+        }
+        let partition = partition >= 0 && partition < topic.partitions ? partition : RD_KAFKA_PARTITION_UA
+        let (key, value) = (record.key, record.value)
+        let failure = record.bytes.withUnsafeBytes { bytes -> OpaquePointer? in
+            let headers = rd_kafka_headers_new(record.headers.count)
+            for header in record.headers {
+                let name = bytes.baseAddress! + Int(header.name.start)
+                _ = rd_kafka_header_add(
+                    headers, name.assumingMemoryBound(to: CChar.self), Int(header.name.count),
+                    header.value.isNull ? nil : bytes.baseAddress! + Int(header.value.start),
+                    Int(max(header.value.count, 0)))
+            }
+            func pointer(_ span: ByteSpan) -> UnsafeMutableRawPointer? {
+                // An empty key or value is not null: librdkafka tells them apart by the pointer.
+                span.isNull
+                    ? nil
+                    : UnsafeMutableRawPointer(mutating: (bytes.baseAddress ?? Self.nothing) + Int(span.start))
+            }
+            let units = (
+                Self.topic(topic.pointer), Self.partition(partition), Self.memory(RD_KAFKA_VTYPE_KEY, pointer(key), key),
+                Self.memory(RD_KAFKA_VTYPE_VALUE, pointer(value), value), Self.copying, Self.opaque(opaque),
+                Self.headers(headers)
+            )
+            let error = withUnsafeBytes(of: units) {
+                rd_kafka_produceva(self.handle.pointer, $0.assumingMemoryBound(to: rd_kafka_vu_t.self).baseAddress, 7)
+            }
+            if error != nil { rd_kafka_headers_destroy(headers) }
+            return error
+        }
+        if let failure { throw KafkaError(consuming: failure, doing: "cannot send to \(topicName)") }
+    }
+
+    private static nonisolated(unsafe) let nothing = UnsafeRawPointer(UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 8))
+
+    private static func topic(_ pointer: OpaquePointer) -> rd_kafka_vu_t {
+        var unit = rd_kafka_vu_t()
+        unit.vtype = RD_KAFKA_VTYPE_RKT
+        unit.u.rkt = pointer
+        return unit
+    }
+
+    private static func partition(_ partition: Int32) -> rd_kafka_vu_t {
+        var unit = rd_kafka_vu_t()
+        unit.vtype = RD_KAFKA_VTYPE_PARTITION
+        unit.u.i32 = partition
+        return unit
+    }
+
+    private static func memory(
+        _ type: rd_kafka_vtype_t, _ pointer: UnsafeMutableRawPointer?, _ span: ByteSpan
+    ) -> rd_kafka_vu_t {
+        var unit = rd_kafka_vu_t()
+        unit.vtype = type
+        unit.u.mem.ptr = pointer
+        unit.u.mem.size = Int(max(span.count, 0))
+        return unit
+    }
+
+    private static var copying: rd_kafka_vu_t {
+        var unit = rd_kafka_vu_t()
+        unit.vtype = RD_KAFKA_VTYPE_MSGFLAGS
+        unit.u.i = RD_KAFKA_MSG_F_COPY
+        return unit
+    }
+
+    private static func opaque(_ pointer: UnsafeMutableRawPointer?) -> rd_kafka_vu_t {
+        var unit = rd_kafka_vu_t()
+        unit.vtype = RD_KAFKA_VTYPE_OPAQUE
+        unit.u.ptr = pointer
+        return unit
+    }
+
+    private static func headers(_ pointer: OpaquePointer?) -> rd_kafka_vu_t {
+        var unit = rd_kafka_vu_t()
+        unit.vtype = RD_KAFKA_VTYPE_HEADERS
+        unit.u.headers = pointer
+        return unit
+    }
+
+    // MARK: - Reports
+
+    /// Waits for reports and errors, and hands each over. An undelivered record for which `resendThrough` names a
+    /// producer is queued there again with the same bytes and opaque, instead of being reported.
+    ///
+    /// - Returns: The number of reports handed over.
+    @discardableResult
+    package func serve(
+        milliseconds: Int, resendThrough: (KafkaError.Code) -> KafkaProducer? = { _ in nil },
+        failed: (KafkaError) -> Void, _ report: (KafkaDelivery) -> Void
+    ) -> Int {
+        guard let event = rd_kafka_queue_poll(self.handle.queue, Int32(clamping: milliseconds)) else { return 0 }
+        defer { rd_kafka_event_destroy(event) }
+        switch rd_kafka_event_type(event) {
+        case RD_KAFKA_EVENT_LOG: self.handle.log(event)
+        case RD_KAFKA_EVENT_ERROR: failed(self.handle.error(of: event))
+        case RD_KAFKA_EVENT_DR:
+            var count = 0
+            while let message = rd_kafka_event_message_next(event) {
+                let code = message.pointee.err
+                if code == RD_KAFKA_RESP_ERR_NO_ERROR {
+                    report(KafkaDelivery(opaque: message.pointee._private, error: nil))
+                } else if let target = resendThrough(KafkaError.Code(code)), target.resend(message) {
+                    self.handle.logger.debug("undelivered record queued again")
+                } else {
+                    report(KafkaDelivery(opaque: message.pointee._private, error: KafkaError.Code(code)))
+                }
+                count += 1
+            }
+            return count
+        default: break
+        }
+        return 0
+    }
+
+    /// Queues an undelivered message, of this producer or another one, again.
+    private func resend(_ message: UnsafePointer<rd_kafka_message_t>) -> Bool {
+        var headers: OpaquePointer?
+        _ = rd_kafka_message_detach_headers(UnsafeMutablePointer(mutating: message), &headers)
+        var key = rd_kafka_vu_t()
+        key.vtype = RD_KAFKA_VTYPE_KEY
+        key.u.mem.ptr = message.pointee.key
+        key.u.mem.size = message.pointee.key_len
+        var value = rd_kafka_vu_t()
+        value.vtype = RD_KAFKA_VTYPE_VALUE
+        value.u.mem.ptr = message.pointee.payload
+        value.u.mem.size = message.pointee.len
+        guard let name = message.pointee.rkt.map({ String(cString: rd_kafka_topic_name($0)) }),
+            let topic = self.topic(name)
+        else { return false }
+        let units = (
+            Self.topic(topic.pointer), Self.partition(message.pointee.partition), key, value, Self.copying,
+            Self.opaque(message.pointee._private), Self.headers(headers)
+        )
+        let error = withUnsafeBytes(of: units) {
+            rd_kafka_produceva(
+                self.handle.pointer, $0.assumingMemoryBound(to: rd_kafka_vu_t.self).baseAddress, headers == nil ? 6 : 7)
+        }
+        guard let error else { return true }
+        rd_kafka_error_destroy(error)
+        if let headers { rd_kafka_headers_destroy(headers) }
+        return false
+    }
+
+    /// Records queued or on their way.
+    package var outstanding: Int { Int(rd_kafka_outq_len(self.handle.pointer)) }
+
+    /// Makes what is queued leave without lingering; reports must be served meanwhile.
+    package func flush(milliseconds: Int) { rd_kafka_flush(self.handle.pointer, Int32(clamping: milliseconds)) }
+
+    /// Drops what is queued and on its way; each gets its report.
+    package func purge() {
+        rd_kafka_purge(self.handle.pointer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
+    }
+
+    package func wake() { self.handle.wake() }
+
+    package var metadata: KafkaMetadata { KafkaMetadata(handle: self.handle) }
+
+    /// Frees everything; nobody else may be using the producer.
+    package func close() {
+        self.topics.withLock { topics in
+            for topic in topics.values { rd_kafka_topic_destroy(topic.pointer) }
+            topics.removeAll()
+        }
+        self.handle.destroy()
+    }
+}

@@ -1,0 +1,170 @@
+import Commands
+import Foundation
+import KafkaClient
+import Logging
+import Processor
+import Synchronization
+
+/// The engine's sink: an idempotent producer, with a thread of its own for delivery reports.
+///
+/// A record that fails is queued again with the same bytes, and so the same event id, unless the broker will never take
+/// it. After a fatal error of the producer a new one takes over, and what the old one held goes through it.
+package final class KafkaSink: EventSink {
+    private let configuration: KafkaConfiguration
+    private let receiver: any DeliveryReceiver
+    private let logger: Logger
+    private let state: Mutex<State>
+    private let threadEnded = DispatchSemaphore(value: 0)
+
+    private struct State {
+        var current: KafkaProducer
+        /// Producers that failed: served until they have reported everything, freed at the end.
+        var retired: [KafkaProducer] = []
+        var topics: [String: Int32] = [:]
+        var isClosing = false
+    }
+
+    package init(
+        configuration: KafkaConfiguration, topics: [String: Int32], receiver: any DeliveryReceiver, logger: Logger
+    ) throws {
+        self.configuration = configuration
+        self.receiver = receiver
+        self.logger = logger
+        let producer = try Self.makeProducer(configuration, topics: topics, logger: logger)
+        self.state = Mutex(State(current: producer, topics: topics))
+        let thread = Thread { [self] in self.serve() }
+        thread.name = "adj-delivery"
+        thread.start()
+    }
+
+    private static func makeProducer(
+        _ configuration: KafkaConfiguration, topics: [String: Int32], logger: Logger
+    ) throws -> KafkaProducer {
+        let producer = try KafkaProducer(configuration: configuration, logger: logger)
+        for (topic, partitions) in topics { producer.open(topic, partitions: partitions) }
+        return producer
+    }
+
+    // MARK: - EventSink
+
+    package func send(
+        _ record: borrowing OutgoingRecord, to topic: String, partition: Int32, for work: Work
+    ) -> SendResult {
+        let producer = self.state.withLock { $0.current }
+        let opaque = Unmanaged.passRetained(work)
+        do {
+            try producer.send(record, to: topic, partition: partition, opaque: opaque.toOpaque())
+            return .accepted
+        } catch {
+            opaque.release()
+            // A producer that has just failed for good is about to be replaced: as good as no room.
+            if error.code == .queueFull || error.code == .fatal || error.isFatal { return .full }
+            return .refused(DeliveryFailure(error.code, error.description))
+        }
+    }
+
+    package func flushSoon() {}
+
+    package func flush(milliseconds: Int) -> Bool {
+        let limit = Date(timeIntervalSinceNow: Double(milliseconds) / 1000)
+        while self.state.withLock({ $0.current.outstanding }) > 0 {
+            guard Date() < limit else { return false }
+            Thread.sleep(forTimeInterval: 0.002)
+        }
+        return true
+    }
+
+    package func close() {
+        let producers = self.state.withLock { state in
+            state.isClosing = true
+            return [state.current] + state.retired
+        }
+        for producer in producers { producer.purge() }
+        self.state.withLock { $0.current }.wake()
+        self.threadEnded.wait()
+        for producer in producers { producer.close() }
+    }
+
+    // MARK: - Delivery reports
+
+    private func serve() {
+        var works: [Work] = []
+        while true {
+            let (current, retired, isClosing) = self.state.withLock { ($0.current, $0.retired, $0.isClosing) }
+            for producer in retired where producer.outstanding > 0 {
+                self.serve(producer, resendThrough: current, milliseconds: 0, works: &works, isClosing: isClosing)
+            }
+            self.serve(
+                current, resendThrough: current, milliseconds: isClosing ? 0 : 100, works: &works, isClosing: isClosing)
+            if isClosing, current.outstanding == 0, retired.allSatisfy({ $0.outstanding == 0 }) { break }
+        }
+        self.threadEnded.signal()
+    }
+
+    private func serve(
+        _ producer: KafkaProducer, resendThrough target: KafkaProducer, milliseconds: Int, works: inout [Work],
+        isClosing: Bool
+    ) {
+        var failures: [(Work, KafkaError.Code)] = []
+        var needsNew = false
+        producer.serve(
+            milliseconds: milliseconds, resendThrough: { !isClosing && !$0.isHopeless ? target : nil },
+            failed: { error in
+                if error.isFatal {
+                    needsNew = true
+                    self.logger.error("the producer failed for good", metadata: ["error": "\(error)"])
+                } else {
+                    self.logger.warning("producer", metadata: ["error": "\(error)"])
+                }
+            },
+            { delivery in
+                guard let opaque = delivery.opaque else { return }
+                let work = Unmanaged<Work>.fromOpaque(opaque).takeRetainedValue()
+                if let error = delivery.error { failures.append((work, error)) } else { works.append(work) }
+            })
+        if needsNew, !isClosing { self.replace(producer) }
+        if !works.isEmpty {
+            self.receiver.delivered(works)
+            works.removeAll(keepingCapacity: true)
+        }
+        for (work, code) in failures {
+            self.receiver.undeliverable(work, topic: "", failure: DeliveryFailure(code, code.text))
+        }
+    }
+
+    private func replace(_ failed: KafkaProducer) {
+        let (topics, isCurrent) = self.state.withLock { ($0.topics, $0.current === failed) }
+        guard isCurrent else { return }
+        do {
+            let producer = try Self.makeProducer(self.configuration, topics: topics, logger: self.logger)
+            self.state.withLock { state in
+                state.retired.append(state.current)
+                state.current = producer
+            }
+            failed.purge()
+            self.logger.notice("a new producer has taken over")
+        } catch {
+            self.logger.error("no new producer could be made", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+extension KafkaError.Code {
+    /// The same bytes will be refused again.
+    fileprivate var isHopeless: Bool {
+        switch self {
+        case .messageTooLarge, .invalidArgument, .topicAuthorizationFailed: true
+        default: false
+        }
+    }
+}
+
+extension DeliveryFailure {
+    init(_ code: KafkaError.Code, _ message: String) {
+        switch code {
+        case .messageTooLarge: self.init(kind: .tooLarge, message: message)
+        case .purgedFromQueue, .purgedInFlight: self.init(kind: .dropped, message: message)
+        default: self.init(kind: .other, message: message)
+        }
+    }
+}

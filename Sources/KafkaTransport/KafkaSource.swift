@@ -1,0 +1,115 @@
+import Commands
+import KafkaClient
+import Logging
+import Processor
+
+/// The engine's source: a member of a consumer group.
+package final class KafkaSource: CommandSource {
+    private let consumer: KafkaConsumer
+    private let requestTimeout = 15_000
+
+    package init(consumer: KafkaConsumer) { self.consumer = consumer }
+
+    package func poll(milliseconds: Int, limit: Int, into batch: inout SourceBatch) {
+        guard
+            let event = self.consumer.poll(milliseconds: milliseconds, limit: limit, into: &batch.records)
+        else { return }
+        batch.event =
+            switch event {
+            case .assigned(let partitions): .assigned(partitions.map(\.ours))
+            case .revoked(let partitions, let isLost): .revoked(partitions.map(\.ours), lost: isLost)
+            case .committed(let partitions, let error):
+                .committed(partitions.map(\.ours), failure: error.map { SourceFailure($0) })
+            case .failed(let error): .failed(SourceFailure(error))
+            case .statistics: nil
+            }
+    }
+
+    package func committed(_ partitions: [TopicPartition]) throws -> [CommittedOffset] {
+        try Self.translating {
+            try self.consumer.committed(partitions.map(\.kafka), milliseconds: self.requestTimeout).map {
+                CommittedOffset(partition: $0.ours, offset: $0.offset >= 0 ? $0.offset : nil, metadata: $0.metadata)
+            }
+        }
+    }
+
+    package func begin(_ partitions: [(partition: TopicPartition, offset: Int64?)]) throws {
+        try Self.translating {
+            try self.consumer.assign(
+                partitions.map {
+                    KafkaPartition(
+                        topic: $0.partition.topic, partition: $0.partition.partition,
+                        offset: $0.offset ?? KafkaPartition.beginning)
+                })
+        }
+    }
+
+    package func release(_ partitions: [TopicPartition]) throws {
+        try Self.translating { try self.consumer.unassign(partitions.map(\.kafka)) }
+    }
+
+    package func pause(_ partitions: [TopicPartition]) { self.consumer.pause(partitions.map(\.kafka)) }
+
+    package func resume(_ partitions: [TopicPartition]) { self.consumer.resume(partitions.map(\.kafka)) }
+
+    package func commit(_ offsets: [OffsetCommit], synchronously: Bool) throws {
+        let partitions = offsets.map {
+            KafkaPartition(
+                topic: $0.partition.topic, partition: $0.partition.partition, offset: $0.offset, metadata: $0.metadata)
+        }
+        try Self.translating {
+            if synchronously {
+                try self.consumer.commitAndWait(partitions)
+            } else {
+                try self.consumer.commit(partitions)
+            }
+        }
+    }
+
+    package func wake() { self.consumer.wake() }
+
+    package func close() { self.consumer.close() }
+
+    private static func translating<Result>(_ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch let error as KafkaError {
+            throw SourceFailure(error)
+        }
+    }
+}
+
+extension KafkaPartition {
+    var ours: TopicPartition { TopicPartition(self.topic, self.partition) }
+}
+
+extension TopicPartition {
+    var kafka: KafkaPartition { KafkaPartition(topic: self.topic, partition: self.partition) }
+}
+
+extension SourceFailure {
+    package init(_ error: KafkaError) {
+        switch error.code {
+        case .transport, .allBrokersDown, .resolve, .timedOut:
+            self.init(kind: .unreachable, message: error.description, isFatal: error.isFatal)
+        case .authentication, .ssl, .saslFailed:
+            self.init(kind: .denied, message: error.description, isFatal: true)
+        case .topicAuthorizationFailed, .groupAuthorizationFailed:
+            self.init(kind: .denied, message: error.description, isFatal: true)
+        case .autoOffsetReset:
+            self.init(
+                kind: .offsetOutOfRange,
+                message: "records that were never handled are gone from the topic, or its log was cut short: "
+                    + "\(error.message); commit an offset that exists, or set auto.offset.reset, to go on",
+                isFatal: true)
+        case .fencedInstance:
+            self.init(
+                kind: .fenced, message: "another member uses the same group.instance.id: \(error.description)",
+                isFatal: true)
+        case .unknownTopic, .unknownTopicOrPartition:
+            self.init(kind: .missing, message: error.description, isFatal: error.isFatal)
+        default:
+            self.init(kind: .other, message: error.description, isFatal: error.isFatal)
+        }
+    }
+}

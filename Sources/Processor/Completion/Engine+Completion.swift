@@ -1,0 +1,180 @@
+import Commands
+import Foundation
+import Logging
+import Synchronization
+
+extension Engine {
+    /// Sends what follows from the attempt, and lets the lane go on.
+    func complete(_ work: Work, _ disposition: Disposition, on worker: Worker) async {
+        // The partition went to another member, or was given up: whoever owns it now settles the command.
+        if work.slot.isGone.load(ordering: .acquiring) {
+            self.dispatcher.withLock { $0.abandoned(work) }
+            return
+        }
+        switch disposition {
+        case .succeeded(let output):
+            await self.succeed(work, output: output, on: worker)
+            self.settle(work, plainSuccess: true)
+        case .failed(let failure):
+            await self.waitForLane(work)
+            await self.fail(work, failure, on: worker)
+            self.settle(work, plainSuccess: false)
+        case .retryInPlace(let failure, let delay):
+            self.note(failure, of: work)
+            await self.sendAudit(work, .retried, failure: failure, on: worker)
+            self.waitInPlace(work, milliseconds: delay)
+        case .retryTopic(let failure, let tier, let due):
+            self.note(failure, of: work)
+            await self.waitForLane(work)
+            await self.sendAudit(work, .retried, failure: failure, on: worker)
+            self.writer.retry(work, due: due, into: &worker.draft)
+            await self.send(worker, to: work.slot.domain.names.retryTopic(tier), partition: work.record.partition, for: work)
+            self.settle(work, plainSuccess: false)
+        case .postponedInPlace(let delay):
+            self.waitInPlace(work, milliseconds: delay)
+        case .postponedTopic(let tier, let due):
+            await self.waitForLane(work)
+            await self.sendAudit(work, .scheduled, failure: nil, on: worker)
+            self.writer.retry(work, due: due, into: &worker.draft)
+            await self.send(worker, to: work.slot.domain.names.retryTopic(tier), partition: work.record.partition, for: work)
+            self.settle(work, plainSuccess: false)
+        }
+        self.counters.completed(disposition)
+    }
+
+    private func succeed(_ work: Work, output: [UInt8], on worker: Worker) async {
+        self.writer.result(work, output: output, into: &worker.draft)
+        await self.send(worker, to: work.slot.domain.resultsTopic, for: work)
+        if let topic = self.replyTopic(of: work) { await self.send(worker, to: topic, for: work) }
+        await self.sendAudit(work, .succeeded, failure: nil, on: worker)
+    }
+
+    private func fail(_ work: Work, _ failure: AttemptFailure, on worker: Worker) async {
+        self.note(failure, of: work)
+        if work.envelope != nil || work.poisonID != nil {
+            self.writer.failure(work, failure, into: &worker.draft)
+            await self.send(worker, to: work.slot.domain.failuresTopic, for: work)
+            if let topic = self.replyTopic(of: work) { await self.send(worker, to: topic, for: work) }
+        }
+        let event: AuditEvent =
+            switch failure.failureClass {
+            case .expired: .expired
+            case .cancelled: .cancelled
+            default: .failed
+            }
+        await self.sendAudit(work, event, failure: failure, on: worker)
+        guard failure.failureClass.isDeadLettered else { return }
+        self.writer.deadLetter(work, failure, into: &worker.draft)
+        await self.send(
+            worker, to: work.slot.domain.deadLetterTopic, partition: work.origin.partition, for: work)
+        await self.sendAudit(work, .deadlettered, failure: failure, on: worker)
+    }
+
+    private func sendAudit(_ work: Work, _ event: AuditEvent, failure: AttemptFailure?, on worker: Worker) async {
+        self.writer.audit(work, event, failure: failure, into: &worker.draft)
+        await self.send(worker, to: work.slot.domain.auditTopic, for: work)
+    }
+
+    private func note(_ failure: AttemptFailure, of work: Work) {
+        work.lastFailure = failure
+        if work.firstFailedAt == 0 { work.firstFailedAt = work.finishedAt }
+    }
+
+    /// The topic that `replyto` names, if the worker is allowed to write there.
+    private func replyTopic(of work: Work) -> String? {
+        guard !self.settings.replyTopics.isEmpty, let topic = work.envelope?.text(.replyto),
+            self.settings.replyTopics.contains(topic)
+        else { return nil }
+        return topic
+    }
+
+    // MARK: - Sending
+
+    /// Queues the worker's draft; waits while the producer has no room.
+    private func send(_ worker: Worker, to topic: String, partition: Int32 = -1, for work: Work) async {
+        work.pendingAcks.add(1, ordering: .relaxed)
+        while true {
+            switch self.sink.send(worker.draft, to: topic, partition: partition, for: work) {
+            case .accepted: return
+            case .full: await Self.pause(milliseconds: 2)
+            case .refused(let failure):
+                self.cannotSend(work, topic: topic, failure)
+                guard failure.kind == .tooLarge, worker.draft.truncateValue() else { return }
+            }
+        }
+    }
+
+    /// A record that no try can deliver: the command's offset is held, so that nothing is lost and somebody looks.
+    func cannotSend(_ work: Work, topic: String, _ failure: DeliveryFailure) {
+        self.logger.error(
+            "an outcome cannot be written: the offset is held until somebody mends it",
+            metadata: [
+                "topic": "\(topic)", "command.id": "\(work.envelope?.id ?? "")", "origin": "\(work.origin)",
+                "error": "\(failure)",
+            ])
+    }
+
+    /// A pause that does not end early when the task is cancelled.
+    private static func pause(milliseconds: Int) async {
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(milliseconds)) { continuation.resume() }
+        }
+    }
+
+    // MARK: - The lane
+
+    /// Waits until the lane's earlier outcomes are stored: see ``Lane/isBarred``.
+    private func waitForLane(_ work: Work) async {
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            let isClear = self.dispatcher.withLock { _ in
+                guard let lane = work.lane, lane.unacknowledged > 0 else { return true }
+                lane.settleWaiter = continuation
+                return false
+            }
+            if isClear { continuation.resume() }
+        }
+    }
+
+    private func settle(_ work: Work, plainSuccess: Bool) {
+        self.dispatcher.withLock { $0.settled(work, plainSuccess: plainSuccess) }
+        self.releaseHold(work)
+    }
+
+    /// Lets go of the hold that a command has on itself until its outcome is sent.
+    func releaseHold(_ work: Work) {
+        if work.pendingAcks.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { self.acknowledge([work]) }
+    }
+
+    private func waitInPlace(_ work: Work, milliseconds: Int64) {
+        work.due = self.clock.monotonic() + max(1, milliseconds) * 1000
+        self.dispatcher.withLock { $0.retryInPlace(work) }
+        self.source.wake()
+    }
+
+    /// A command that was tried here and cannot wait here any longer, because its partition or the worker goes away:
+    /// it goes to the shortest retry topic with the time it was to wait until. Called on the intake thread.
+    func parkForRetry(_ work: Work) {
+        let left = max(0, (work.due - self.clock.monotonic()) / 1000)
+        let due = self.clock.wall() / 1000 + left + 1
+        let domain = work.slot.domain
+        guard let tier = domain.tiers.first, !work.slot.isGone.load(ordering: .acquiring) else {
+            self.dispatcher.withLock { $0.drop(work) }
+            return
+        }
+        var draft = OutgoingRecord()
+        self.writer.retry(work, due: due, into: &draft)
+        work.pendingAcks.add(1, ordering: .relaxed)
+        let topic = domain.names.retryTopic(tier)
+        sending: while true {
+            switch self.sink.send(draft, to: topic, partition: work.record.partition, for: work) {
+            case .accepted: break sending
+            case .full: Thread.sleep(forTimeInterval: 0.002)
+            case .refused(let failure):
+                self.cannotSend(work, topic: topic, failure)
+                break sending
+            }
+        }
+        self.dispatcher.withLock { $0.settled(work, plainSuccess: false, wasRunning: false) }
+        self.releaseHold(work)
+    }
+}

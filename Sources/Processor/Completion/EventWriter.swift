@@ -1,0 +1,266 @@
+import Commands
+import JSONCoding
+
+/// The events of `D.audit`.
+package enum AuditEvent: String, Sendable, CaseIterable {
+    case succeeded, failed, retried, deadlettered, duplicate, expired, scheduled, cancelled, replayed, discarded
+    case compensated
+
+    fileprivate var type: StaticString {
+        switch self {
+        case .succeeded: "adjutant.command.succeeded"
+        case .failed: "adjutant.command.failed"
+        case .retried: "adjutant.command.retried"
+        case .deadlettered: "adjutant.command.deadlettered"
+        case .duplicate: "adjutant.command.duplicate"
+        case .expired: "adjutant.command.expired"
+        case .scheduled: "adjutant.command.scheduled"
+        case .cancelled: "adjutant.command.cancelled"
+        case .replayed: "adjutant.command.replayed"
+        case .discarded: "adjutant.command.discarded"
+        case .compensated: "adjutant.command.compensated"
+        }
+    }
+}
+
+/// Writes outcome events, audit events, retries and dead letters, byte by byte into a reused record.
+struct EventWriter: Sendable {
+    let worker: String
+    let group: String
+    private let workerBytes: [UInt8]
+
+    init(worker: String, group: String) {
+        self.worker = worker
+        self.group = group
+        self.workerBytes = Array(worker.utf8)
+    }
+
+    // MARK: - Outcome events
+
+    func result(_ work: Work, output: [UInt8], into draft: inout OutgoingRecord) {
+        draft.reset()
+        self.setKey(work, in: &draft)
+        self.addOutcomeHeaders(work, kind: "succeeded", suffix: ".succeeded", to: &draft)
+        draft.setValue(output)
+    }
+
+    func failure(_ work: Work, _ failure: AttemptFailure, into draft: inout OutgoingRecord) {
+        draft.reset()
+        self.setKey(work, in: &draft)
+        self.addOutcomeHeaders(work, kind: "failed", suffix: ".failed", to: &draft)
+        draft.writeJSON { writer in
+            writer.beginObject()
+            writer.key("class")
+            writer.string(failure.failureClass.rawValue)
+            writer.key("code")
+            writer.string(failure.code)
+            writer.key("message")
+            writer.string(failure.message)
+            writer.key("attempts")
+            writer.int(work.attempt)
+            writer.key("deadLettered")
+            writer.bool(failure.failureClass.isDeadLettered)
+            writer.key("errors")
+            writer.beginArray()
+            for problem in failure.problems {
+                writer.beginObject()
+                writer.key("path")
+                writer.string(problem.path)
+                writer.key("code")
+                writer.string(problem.code)
+                writer.key("message")
+                writer.string(problem.message)
+                writer.endObject()
+            }
+            writer.endArray()
+            writer.endObject()
+        }
+    }
+
+    private func addOutcomeHeaders(
+        _ work: Work, kind: StaticString, suffix: StaticString, to draft: inout OutgoingRecord
+    ) {
+        self.addEnvelope(work, kind: kind, attempt: 0, to: &draft) { bytes in
+            if let view = work.envelope?.view, let type = work.envelope?.span(.type) {
+                bytes.append(contentsOf: view.bytes[type.range])
+            } else {
+                bytes.append(contentsOf: "unknown".utf8)
+            }
+            suffix.withUTF8Buffer { bytes.append(contentsOf: $0) }
+        }
+        draft.addHeader("adjutant-attempt") { JSONInteger.append(work.attempt, to: &$0) }
+        guard let envelope = work.envelope else { return }
+        // Attributes that are nobody's here travel on as they came.
+        if envelope.hasExtensions {
+            for header in envelope.view.headers where envelope.isExtension(header) {
+                draft.copyHeader(header, of: envelope.view)
+            }
+        }
+        if envelope.has(.traceparent) { self.addTrace(envelope, to: &draft) }
+    }
+
+    /// The trace goes on with a span of this hop as the parent; the sender's state and baggage go along.
+    private func addTrace(_ envelope: Envelope, to draft: inout OutgoingRecord) {
+        draft.addHeader("traceparent") { bytes in
+            let parent = envelope.span(.traceparent).map { Array(envelope.view.bytes[$0.range]) } ?? []
+            TraceParent.appendChild(of: parent, to: &bytes)
+        }
+        if let state = envelope.span(.tracestate) { draft.addHeader("tracestate", of: envelope.view, state) }
+        if let baggage = envelope.span(.baggage) { draft.addHeader("baggage", of: envelope.view, baggage) }
+    }
+
+    // MARK: - Audit
+
+    func audit(_ work: Work, _ event: AuditEvent, failure: AttemptFailure?, into draft: inout OutgoingRecord) {
+        draft.reset()
+        if let id = self.idBytes(work) { draft.setKey(id) } else { draft.setKey(work.origin.description.utf8) }
+        self.addEnvelope(work, kind: event.type, attempt: max(1, work.attempt), to: &draft) { bytes in
+            event.type.withUTF8Buffer { bytes.append(contentsOf: $0) }
+        }
+        if let envelope = work.envelope, envelope.has(.traceparent) { self.addTrace(envelope, to: &draft) }
+        draft.writeJSON { writer in
+            writer.beginObject()
+            writer.key("commandId")
+            if let id = self.idBytes(work) { writer.string(id) } else { writer.null() }
+            writer.key("type")
+            if let envelope = work.envelope, let type = envelope.span(.type) {
+                writer.string(envelope.view.bytes[type.range])
+            } else {
+                writer.null()
+            }
+            writer.key("key")
+            self.writeKey(work, to: &writer)
+            writer.key("attempt")
+            writer.int(work.attempt)
+            writer.key("class")
+            if let failure { writer.string(failure.failureClass.rawValue) } else { writer.null() }
+            writer.key("code")
+            if let failure { writer.string(failure.code) } else { writer.null() }
+            writer.key("worker")
+            writer.string(self.workerBytes)
+            writer.key("origin")
+            self.writeOrigin(work, to: &writer)
+            writer.key("receivedAt")
+            writer.timestamp(work.receivedAt, precision: .microseconds)
+            writer.key("startedAt")
+            writer.timestamp(work.startedAt, precision: .microseconds)
+            writer.key("finishedAt")
+            writer.timestamp(work.finishedAt, precision: .microseconds)
+            writer.endObject()
+        }
+    }
+
+    /// The key as text, or null when there is none or when it is not text.
+    private func writeKey(_ work: Work, to writer: inout JSONWriter) {
+        let key = work.envelope?.orderingKey ?? (work.record.key.isNull ? nil : work.record[work.record.key])
+        guard let key else { return writer.null() }
+        if key.allSatisfy({ $0 < 0x80 }) {
+            writer.string(key)
+        } else if let text = String(validating: key, as: UTF8.self) {
+            writer.string(text)
+        } else {
+            writer.null()
+        }
+    }
+
+    private func writeOrigin(_ work: Work, to writer: inout JSONWriter) {
+        writer.beginObject()
+        if work.slot.isRetry {
+            let origin = work.origin
+            writer.key("topic")
+            writer.string(origin.topic)
+            writer.key("partition")
+            writer.int(origin.partition)
+            writer.key("offset")
+            writer.int(origin.offset)
+        } else {
+            writer.key("topic")
+            writer.string(work.record.topic)
+            writer.key("partition")
+            writer.int(work.record.partition)
+            writer.key("offset")
+            writer.int(work.record.offset)
+        }
+        writer.endObject()
+    }
+
+    // MARK: - Shared headers
+
+    private func addEnvelope(
+        _ work: Work, kind: StaticString, attempt: Int, to draft: inout OutgoingRecord,
+        type writeType: (inout [UInt8]) -> Void
+    ) {
+        draft.addHeader("content-type", "application/json")
+        draft.addHeader("ce_specversion", "1.0")
+        let envelope = work.envelope
+        if let envelope, let id = envelope.span(.id) {
+            draft.addHeader("ce_id") {
+                Identifier.appendEventID(
+                    kind: kind, commandID: envelope.view.bytes, id, attempt: attempt, to: &$0)
+            }
+        } else {
+            let id = Array((work.poisonID ?? work.origin.description).utf8)
+            draft.addHeader("ce_id") {
+                Identifier.appendEventID(
+                    kind: kind, commandID: id, ByteSpan(start: 0, count: id.count), attempt: attempt, to: &$0)
+            }
+        }
+        draft.addHeader("ce_source", work.slot.domain.source)
+        draft.addHeader("ce_type", write: writeType)
+        draft.addHeader("ce_time") { RFC3339.append(work.finishedAt, precision: .milliseconds, to: &$0) }
+        guard let envelope, let id = envelope.span(.id) else {
+            if let id = work.poisonID {
+                draft.addHeader("ce_subject", id)
+                draft.addHeader("ce_causationid", id)
+                draft.addHeader("ce_correlationid", id)
+            }
+            return
+        }
+        let view = envelope.view
+        draft.addHeader("ce_subject", of: view, id)
+        draft.addHeader("ce_causationid", of: view, id)
+        draft.addHeader("ce_correlationid", of: view, envelope.span(.correlationid) ?? id)
+        if let span = envelope.span(.actor) { draft.addHeader("ce_actor", of: view, span) }
+        if let span = envelope.span(.tenant) { draft.addHeader("ce_tenant", of: view, span) }
+        if let span = envelope.span(.batchid) { draft.addHeader("ce_batchid", of: view, span) }
+        if let span = envelope.span(.sagaid) { draft.addHeader("ce_sagaid", of: view, span) }
+    }
+
+    private func setKey(_ work: Work, in draft: inout OutgoingRecord) {
+        if !work.record.key.isNull {
+            draft.setKey(of: work.record)
+        } else if let key = work.envelope?.orderingKey {
+            draft.setKey(key)
+        }
+    }
+
+    private func idBytes(_ work: Work) -> ArraySlice<UInt8>? {
+        if let envelope = work.envelope, let id = envelope.span(.id) { return envelope.view.bytes[id.range] }
+        return work.poisonID.map { Array($0.utf8)[...] }
+    }
+}
+
+extension OutgoingRecord {
+    /// Writes the value as JSON straight into the record's buffer.
+    mutating func writeJSON(_ body: (inout JSONWriter) -> Void) {
+        self.writeValue { bytes in
+            var taken: [UInt8] = []
+            swap(&taken, &bytes)
+            var writer = JSONWriter(appendingTo: taken)
+            taken = []
+            body(&writer)
+            bytes = writer.finish()
+        }
+    }
+}
+
+/// Decimal digits, without a String between.
+enum JSONInteger {
+    static func append(_ value: Int, to bytes: inout [UInt8]) {
+        if value >= 0, value < 10 {
+            bytes.append(48 + UInt8(value))
+        } else {
+            bytes.append(contentsOf: String(value).utf8)
+        }
+    }
+}

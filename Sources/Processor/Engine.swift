@@ -1,0 +1,129 @@
+import Commands
+import Foundation
+import Logging
+import Synchronization
+
+/// Runs commands: takes records from a source, runs their handlers in the order of their keys, sends the outcomes to a
+/// sink, and commits what is done.
+///
+/// Threads: the **intake** polls the source and looks after time (due retries, timeouts, commits); the **lane** threads
+/// run handlers; the **sink's** own thread brings delivery reports. They meet in one `Dispatcher` under one lock, held
+/// for a few operations at a time and never while anything else is called.
+///
+/// The way of a record: `Engine+Intake` → `Dispatcher` (its lane's turn) → `Engine+Execution` → `Engine+Completion` →
+/// `Engine+Delivery` (acknowledged, offset done) → commit in `Engine+Intake`.
+package final class Engine: Sendable {
+    let settings: EngineSettings
+    let clock: EngineClock
+    let logger: Logger
+    let group: String
+    let domains: [ProcessedDomain]
+    let reader: EnvelopeReader
+    let source: any CommandSource
+    let executor = LaneExecutor()
+    let dispatcher: Mutex<Dispatcher>
+    let workers = Mutex<[Worker]>([])
+    let control = Mutex(Control())
+    let room = RoomSignal()
+    let counters = EngineCounters()
+    let writer: EventWriter
+    private let sinkBox = SinkBox()
+
+    /// What the outside asks of the engine, and how it ended.
+    struct Control {
+        var stopRequested = false
+        var failure: SourceFailure?
+        var ended: CheckedContinuation<Void, Never>?
+        var hasEnded = false
+    }
+
+    package init(
+        domains: [ProcessedDomain], source: any CommandSource, settings: EngineSettings, group: String,
+        limits: EnvelopeLimits = EnvelopeLimits(), clock: EngineClock = .system, logger: Logger
+    ) {
+        self.domains = domains
+        self.source = source
+        self.settings = settings
+        self.group = group
+        self.reader = EnvelopeReader(limits: limits)
+        self.clock = clock
+        self.logger = logger
+        self.writer = EventWriter(worker: settings.worker, group: group)
+        self.dispatcher = Mutex(Dispatcher(settings: settings))
+    }
+
+    /// The sink is made after the engine, which takes its delivery reports; it is set once, before ``run(ready:)``.
+    package func connect(_ sink: any EventSink) { self.sinkBox.sink = sink }
+
+    var sink: any EventSink { self.sinkBox.sink! }
+
+    /// Runs until ``stop()`` or a fatal failure of the source, which is thrown.
+    ///
+    /// - Parameter ready: Called once, when the first partitions are assigned.
+    package func run(ready: @escaping @Sendable () -> Void) async throws {
+        self.executor.start(threads: self.settings.threads) { [unowned self] in self.refill() }
+        let intake = Thread { self.runIntake(ready: ready) }
+        intake.name = "adj-intake"
+        intake.stackSize = 8 << 20
+        intake.start()
+        await withCheckedContinuation { continuation in
+            let hasEnded = self.control.withLock { control in
+                if !control.hasEnded { control.ended = continuation }
+                return control.hasEnded
+            }
+            if hasEnded { continuation.resume() }
+        }
+        if let failure = self.control.withLock({ $0.failure }) { throw failure }
+    }
+
+    /// Asks the engine to take no more work, finish what runs, commit and end. From any thread.
+    package func stop() {
+        self.control.withLock { $0.stopRequested = true }
+        self.source.wake()
+        self.room.signal()
+    }
+
+    func fail(_ failure: SourceFailure) {
+        self.control.withLock { control in
+            if control.failure == nil { control.failure = failure }
+            control.stopRequested = true
+        }
+    }
+
+    func ended() {
+        let continuation = self.control.withLock { control in
+            control.hasEnded = true
+            defer { control.ended = nil }
+            return control.ended
+        }
+        continuation?.resume()
+    }
+}
+
+/// Set once before any thread starts, then only read: hence `@unchecked`.
+private final class SinkBox: @unchecked Sendable {
+    var sink: (any EventSink)?
+}
+
+/// What the intake waits on when there is no room for more commands.
+///
+/// `@unchecked Sendable`: the flag is guarded by the condition's lock.
+final class RoomSignal: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var isSignalled = false
+
+    func signal() {
+        self.condition.lock()
+        self.isSignalled = true
+        self.condition.unlock()
+        self.condition.signal()
+    }
+
+    func wait(milliseconds: Int) {
+        self.condition.lock()
+        defer { self.condition.unlock() }
+        let limit = Date(timeIntervalSinceNow: Double(milliseconds) / 1000)
+        while !self.isSignalled, self.condition.wait(until: limit) {}
+        self.isSignalled = false
+    }
+}

@@ -1,0 +1,24 @@
+import Commands
+import Synchronization
+
+/// What the engine counts, read by the metrics and by the log's summary.
+package final class EngineCounters: Sendable {
+    package let consumed = Atomic<Int>(0)
+    package let succeeded = Atomic<Int>(0)
+    package let failed = Atomic<Int>(0)
+    package let retried = Atomic<Int>(0)
+    package let deadLettered = Atomic<Int>(0)
+
+    func consumed(_ count: Int) { self.consumed.add(count, ordering: .relaxed) }
+
+    func completed(_ disposition: Disposition) {
+        switch disposition {
+        case .succeeded: self.succeeded.add(1, ordering: .relaxed)
+        case .failed(let failure):
+            self.failed.add(1, ordering: .relaxed)
+            if failure.failureClass.isDeadLettered { self.deadLettered.add(1, ordering: .relaxed) }
+        case .retryInPlace, .retryTopic: self.retried.add(1, ordering: .relaxed)
+        case .postponedInPlace, .postponedTopic: break
+        }
+    }
+}

@@ -1,0 +1,29 @@
+/// The engine's limits and intervals.
+package struct EngineSettings: Sendable {
+    /// Handlers running at once.
+    package var concurrency = 256
+    /// Threads that run handlers.
+    package var threads = 2
+    /// Commands taken and not finished, in the whole worker.
+    package var inFlight = 20_000
+    /// Bytes of commands taken and not finished, in the whole worker.
+    package var inFlightBytes = 64 << 20
+    /// Commands taken and not finished of one partition: how far the intake looks past a stuck key.
+    package var lookAhead = 10_000
+    /// Bytes of commands taken and not finished of one partition.
+    package var lookAheadBytes = 32 << 20
+    /// Pause between commits.
+    package var commitInterval: Duration = .milliseconds(500)
+    /// How long running attempts may go on after a revoke or a stop before they are given up.
+    package var grace: Duration = .seconds(25)
+    /// How long running attempts may hold up a rebalance.
+    package var revokeGrace: Duration = .seconds(10)
+    /// How long a handler may ignore its cancellation before its lane goes on without it.
+    package var cancellationGrace: Duration = .seconds(5)
+    /// Topics that `replyto` may name.
+    package var replyTopics: Set<String> = []
+    /// The worker's name in audit events and outputs.
+    package var worker = "adjutant"
+
+    package init() {}
+}

@@ -1,0 +1,281 @@
+import Commands
+import Foundation
+import Logging
+import Synchronization
+import Tracing
+
+/// What is to happen with a command after an attempt, or instead of one.
+enum Disposition {
+    case succeeded(output: [UInt8])
+    /// The end, by a failure.
+    case failed(AttemptFailure)
+    /// Another attempt here, after so many milliseconds.
+    case retryInPlace(AttemptFailure, delay: Int64)
+    /// Another attempt by way of a retry topic, not before the Unix time in milliseconds.
+    case retryTopic(AttemptFailure, RetryTier, due: Int64)
+    /// Not to be run yet: `notbefore` lies ahead, so many milliseconds.
+    case postponedInPlace(delay: Int64)
+    case postponedTopic(RetryTier, due: Int64)
+}
+
+extension Engine {
+    // MARK: - Workers
+
+    /// Finds something to do for a lane thread: wakes or makes a worker when a command is ready; false when none is.
+    func refill() -> Bool {
+        enum Step {
+            case resume(UnsafeContinuation<Work?, Never>, Work)
+            case spawn
+            case nothing
+        }
+        let step: Step = self.dispatcher.withLock { dispatcher in
+            guard !dispatcher.ready.isEmpty, dispatcher.running < dispatcher.settings.concurrency else {
+                return .nothing
+            }
+            if let continuation = dispatcher.idle.popLast() {
+                if let work = dispatcher.take() { return .resume(continuation, work) }
+                dispatcher.idle.append(continuation)
+                return .nothing
+            }
+            guard dispatcher.phase == .running, dispatcher.workers < dispatcher.settings.concurrency else {
+                return .nothing
+            }
+            dispatcher.workers += 1
+            return .spawn
+        }
+        switch step {
+        case .resume(let continuation, let work):
+            continuation.resume(returning: work)
+            return true
+        case .spawn:
+            self.spawnWorker()
+            return true
+        case .nothing:
+            return false
+        }
+    }
+
+    private func spawnWorker() {
+        let worker = Worker()
+        self.workers.withLock { $0.append(worker) }
+        // Unstructured, because a worker whose handler ignores its cancellation must not hold up anybody's scope.
+        let task = Task(executorPreference: self.executor) { await self.work(worker) }
+        worker.task.withLock { $0 = task }
+    }
+
+    /// A worker's life: one command after another; it sleeps when there is none.
+    private func work(_ worker: Worker) async {
+        while let work = await self.nextWork() {
+            await self.execute(work, on: worker)
+            // A cancelled task stays cancelled: the next handler must not inherit that.
+            if Task.isCancelled { break }
+            if self.executor.hasBacklog { await Task.yield() }
+        }
+        self.workers.withLock { $0.removeAll { $0 === worker } }
+        let isRetired = worker.current.withLock { $0.isAbandoned }
+        if !isRetired { self.dispatcher.withLock { $0.workers -= 1 } }
+        self.executor.nudge()
+    }
+
+    private func nextWork() async -> Work? {
+        if let work = self.dispatcher.withLock({ $0.running < $0.settings.concurrency ? $0.take() : nil }) {
+            return work
+        }
+        return await withUnsafeContinuation { continuation in
+            let (work, isOver) = self.dispatcher.withLock { dispatcher -> (Work?, Bool) in
+                guard dispatcher.phase != .stopped else { return (nil, true) }
+                if dispatcher.running < dispatcher.settings.concurrency, let work = dispatcher.take() {
+                    return (work, false)
+                }
+                dispatcher.idle.append(continuation)
+                return (nil, false)
+            }
+            if work != nil || isOver { continuation.resume(returning: work) }
+        }
+    }
+
+    // MARK: - One attempt
+
+    private func execute(_ work: Work, on worker: Worker) async {
+        let now = self.clock.wall()
+        work.startedAt = now
+        let disposition: Disposition
+        switch self.prepare(work, now: now) {
+        case .end(let decided):
+            work.finishedAt = now
+            disposition = decided
+        case .run(let entry, let envelope):
+            work.attemptsHere += 1
+            let deadline = self.clock.monotonic() + entry.policy.timeout.wholeMicroseconds
+            worker.begin(work, deadline: deadline)
+            let result = await self.attempt(work, entry: entry, envelope: envelope)
+            let (isOurs, wasCancelled) = worker.end()
+            // The watchdog has settled the attempt: what came of it now is too late.
+            guard isOurs else { return }
+            work.finishedAt = self.clock.wall()
+            disposition = self.judge(result, of: work, policy: entry.policy, wasCancelled: wasCancelled)
+        }
+        await self.complete(work, disposition, on: worker)
+    }
+
+    private enum Preparation {
+        case run(HandlerEntry, Envelope)
+        case end(Disposition)
+    }
+
+    /// Reads the envelope and finds the handler; says what becomes of a command that is not to run.
+    private func prepare(_ work: Work, now: Int64) -> Preparation {
+        let domain = work.slot.domain
+        if work.envelope == nil {
+            do {
+                let envelope = try self.reader.read(work.record)
+                work.envelope = envelope
+                if work.slot.isRetry {
+                    work.attempt = Int(max(0, min(envelope.integer(.attempt) ?? 0, 1_000_000)))
+                    work.firstFailedAt = envelope.microseconds(.firstFailed) ?? 0
+                }
+            } catch {
+                work.poisonID = error.id
+                return .end(.failed(AttemptFailure(failureClass: .poison, code: error.code, message: error.message)))
+            }
+        }
+        let envelope = work.envelope!
+        guard let type = envelope.span(.type), let index = domain.registry.find(envelope.view.bytes, type) else {
+            return .end(
+                .failed(
+                    AttemptFailure(
+                        failureClass: .unhandled, code: "NO_HANDLER",
+                        message: "no handler is registered for the command type in the domain \(domain.names)")))
+        }
+        if work.attempt == 0 {
+            if let expiry = envelope.microseconds(.expirytime), expiry <= now {
+                return .end(
+                    .failed(
+                        AttemptFailure(
+                            failureClass: .expired, code: "EXPIRED",
+                            message: "expirytime had passed before the first attempt")))
+            }
+            if let start = envelope.microseconds(.notbefore), start > now {
+                // Rounded up: never early.
+                let delay = (start - now + 999) / 1000
+                guard let tier = domain.tier(forMilliseconds: delay) else { return .end(.postponedInPlace(delay: delay)) }
+                return .end(.postponedTopic(tier, due: min((start + 999) / 1000, now / 1000 + tier.milliseconds)))
+            }
+        }
+        work.attempt += 1
+        return .run(domain.registry.entries[index], envelope)
+    }
+
+    private func attempt(_ work: Work, entry: HandlerEntry, envelope: Envelope) async -> Result<[UInt8], any Error> {
+        let context = CommandContext(
+            envelope: envelope, domain: work.slot.domain.names, attempt: work.attempt,
+            maxAttempts: entry.policy.retry.attempts, deadline: .now + entry.policy.timeout,
+            worker: self.settings.worker, origin: work.origin, logger: self.logger)
+        do {
+            return .success(try await entry.run(context, self.reader.limits))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// What follows from an attempt's result, by the policy.
+    func judge(
+        _ result: Result<[UInt8], any Error>, of work: Work, policy: CommandPolicy, wasCancelled: Bool
+    ) -> Disposition {
+        let failure: AttemptFailure
+        switch result {
+        case .success(let output): return .succeeded(output: output)
+        case .failure(let error as CommandError):
+            failure = AttemptFailure(
+                failureClass: error.failureClass, code: error.code, message: error.message, problems: error.problems,
+                retryAfter: error.retryAfter)
+        case .failure(let error as PoisonReason):
+            failure = AttemptFailure(failureClass: .poison, code: error.code, message: error.message)
+        case .failure(is CancellationError) where !wasCancelled:
+            failure = AttemptFailure(failureClass: .transient, code: "CANCELLED", message: "the handler was cancelled")
+        case .failure(let error):
+            // The error's own text may hold data; its type does not.
+            failure = AttemptFailure(
+                failureClass: .transient, code: "UNKNOWN_ERROR",
+                message: "the handler threw an error of the type \(type(of: error))")
+        }
+        if wasCancelled, failure.failureClass == .transient { return self.retry(work, Self.timedOut(policy), policy) }
+        return failure.failureClass == .transient ? self.retry(work, failure, policy) : .failed(failure)
+    }
+
+    static func timedOut(_ policy: CommandPolicy) -> AttemptFailure {
+        AttemptFailure(
+            failureClass: .transient, code: "TIMEOUT",
+            message: "the handler ran past its timeout of \(DurationText.text(milliseconds: policy.timeout.wholeMilliseconds))")
+    }
+
+    /// Another attempt, in place or by a retry topic, or the end when the attempts are used up.
+    func retry(_ work: Work, _ failure: AttemptFailure, _ policy: CommandPolicy) -> Disposition {
+        guard work.attempt < policy.retry.attempts else {
+            var exhausted = failure
+            exhausted.failureClass = .exhausted
+            return .failed(exhausted)
+        }
+        let delay =
+            failure.retryAfter?.wholeMilliseconds
+            ?? policy.retry.delayMilliseconds(afterAttempt: work.attempt, unit: Double.random(in: 0..<1))
+        guard let tier = work.slot.domain.tier(forMilliseconds: delay) else {
+            return .retryInPlace(failure, delay: max(0, delay))
+        }
+        return .retryTopic(failure, tier, due: (work.finishedAt + 999) / 1000 + delay)
+    }
+
+    // MARK: - Watchdog
+
+    /// Cancels attempts that ran past their timeout; settles those that ignored it for too long.
+    func watch(now: Int64) {
+        let grace = self.settings.cancellationGrace.wholeMicroseconds
+        for worker in self.workers.withLock({ $0 }) {
+            enum Step { case nothing, cancel, abandon(Work) }
+            let step: Step = worker.current.withLock { current in
+                guard let work = current.work, now >= current.deadline else { return .nothing }
+                if !current.isCancelled {
+                    current.isCancelled = true
+                    return .cancel
+                }
+                guard now >= current.deadline + grace, !current.isAbandoned else { return .nothing }
+                current.isAbandoned = true
+                return .abandon(work)
+            }
+            switch step {
+            case .nothing: break
+            case .cancel: worker.task.withLock { $0 }?.cancel()
+            case .abandon(let work): self.abandon(work)
+            }
+        }
+    }
+
+    /// The handler hangs and ignores its cancellation: its command goes on without it, and so does its place.
+    private func abandon(_ work: Work) {
+        self.logger.error(
+            "a handler ignores its cancellation: its result will be discarded",
+            metadata: [
+                "command.id": "\(work.envelope?.id ?? "")", "command.type": "\(work.envelope?.type ?? "")",
+                "command.key": "\(work.envelope?.orderingKeyText ?? "")",
+                "running.seconds": "\((self.clock.wall() - work.startedAt) / 1_000_000)",
+            ])
+        self.dispatcher.withLock { $0.workers -= 1 }
+        work.finishedAt = self.clock.wall()
+        guard let envelope = work.envelope, let type = envelope.span(.type),
+            let index = work.slot.domain.registry.find(envelope.view.bytes, type)
+        else { return }
+        let policy = work.slot.domain.registry.entries[index].policy
+        let disposition = self.retry(work, Self.timedOut(policy), policy)
+        let helper = Worker()
+        Task(executorPreference: self.executor) { await self.complete(work, disposition, on: helper) }
+        self.executor.nudge()
+    }
+}
+
+extension Work {
+    /// Where the command was first read: what the retry record says, or the record's own place.
+    var origin: RecordOrigin {
+        if self.slot.isRetry, let text = self.envelope?.text(.origin), let origin = RecordOrigin(text) { return origin }
+        return RecordOrigin(topic: self.record.topic, partition: self.record.partition, offset: self.record.offset)
+    }
+}

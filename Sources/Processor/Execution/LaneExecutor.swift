@@ -1,0 +1,92 @@
+import DequeModule
+import Foundation
+import Synchronization
+
+/// Runs handlers on threads of its own, so that neither a busy handler nor a blocked one holds up anybody else's tasks.
+///
+/// It is a Swift task executor that knows where work comes from: when a task suspends (its handler waits for something)
+/// or ends, the thread asks `refill` for another command before it sleeps. A handler that never suspends therefore costs
+/// neither a task nor a context switch, and one that suspends costs one job.
+///
+/// `@unchecked Sendable`: `jobs`, `sleeping`, `nudged` and `isStopping` are touched under `condition`'s lock only;
+/// `refill` is set before the threads start.
+final class LaneExecutor: TaskExecutor, @unchecked Sendable {
+    private let condition = NSCondition()
+    private var jobs: Deque<UnownedJob> = []
+    private var sleeping = 0
+    private var nudged = 0
+    private var isStopping = false
+    private var threads = 0
+    private let stopped = DispatchSemaphore(value: 0)
+    /// Jobs waiting: a worker that never suspends looks here and steps back.
+    private let backlog = Atomic<Int>(0)
+    private var refill: (@Sendable () -> Bool)?
+
+    func start(threads: Int, refill: @escaping @Sendable () -> Bool) {
+        self.refill = refill
+        self.threads = threads
+        for index in 0..<threads {
+            let thread = Thread { self.loop() }
+            thread.name = "adj-lane-\(index)"
+            thread.stackSize = 8 << 20
+            thread.start()
+        }
+    }
+
+    var hasBacklog: Bool { self.backlog.load(ordering: .relaxed) > 0 }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        self.condition.lock()
+        self.jobs.append(job)
+        self.backlog.add(1, ordering: .relaxed)
+        let wake = self.sleeping > 0
+        self.condition.unlock()
+        if wake { self.condition.signal() }
+    }
+
+    /// There may be work: wakes a sleeping thread.
+    func nudge() {
+        self.condition.lock()
+        self.nudged += 1
+        let wake = self.sleeping > 0
+        self.condition.unlock()
+        if wake { self.condition.signal() }
+    }
+
+    /// Ends the threads once they have nothing to run; waits so long for it, since a blocked handler may keep one for
+    /// ever.
+    func stop(milliseconds: Int) {
+        self.condition.lock()
+        self.isStopping = true
+        self.condition.unlock()
+        self.condition.broadcast()
+        let limit = DispatchTime.now() + .milliseconds(milliseconds)
+        for _ in 0..<self.threads { _ = self.stopped.wait(timeout: limit) }
+    }
+
+    private func loop() {
+        let executor = self.asUnownedTaskExecutor()
+        self.condition.lock()
+        while true {
+            if let job = self.jobs.popFirst() {
+                self.backlog.subtract(1, ordering: .relaxed)
+                self.condition.unlock()
+                job.runSynchronously(on: executor)
+                self.condition.lock()
+                continue
+            }
+            let seen = self.nudged
+            self.condition.unlock()
+            let more = self.refill?() ?? false
+            self.condition.lock()
+            if more || !self.jobs.isEmpty || self.nudged != seen { continue }
+            if self.isStopping { break }
+            self.sleeping += 1
+            self.condition.wait()
+            self.sleeping -= 1
+        }
+        self.condition.unlock()
+        self.stopped.signal()
+    }
+}

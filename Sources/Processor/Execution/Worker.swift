@@ -1,0 +1,37 @@
+import Commands
+import Synchronization
+
+/// One of the `concurrency` places in which a handler can run: a long-lived task that takes one command after another.
+///
+/// `@unchecked Sendable`: `draft` is used by the worker's own task only.
+final class Worker: @unchecked Sendable {
+    /// The attempt that runs here, as the watchdog sees it.
+    struct Current {
+        var work: Work?
+        /// Monotonic microseconds.
+        var deadline: Int64 = .max
+        var isCancelled = false
+        /// The engine has settled the attempt without waiting for its handler any longer.
+        var isAbandoned = false
+    }
+
+    let current = Mutex(Current())
+    let task = Mutex<Task<Void, Never>?>(nil)
+    /// Reused for every event that the worker sends.
+    var draft = OutgoingRecord()
+
+    func begin(_ work: Work, deadline: Int64) {
+        self.current.withLock { $0 = Current(work: work, deadline: deadline) }
+    }
+
+    /// Ends the attempt; false when the engine has given it up meanwhile.
+    func end() -> (isOurs: Bool, wasCancelled: Bool) {
+        self.current.withLock { current in
+            defer {
+                current.work = nil
+                current.deadline = .max
+            }
+            return (!current.isAbandoned, current.isCancelled)
+        }
+    }
+}

@@ -1,0 +1,205 @@
+import Commands
+import Foundation
+import Logging
+import Synchronization
+
+/// The intake's own memory; one thread, no lock.
+struct IntakeState {
+    var batch = SourceBatch()
+    /// A revoke that waits until what runs of its partitions has finished.
+    var revoking: (partitions: [TopicPartition], deadline: Int64)?
+    var lastCommit: Int64 = 0
+    var lastWatch: Int64 = 0
+    /// Since when there has been no room; everything is paused when that lasts.
+    var noRoomSince: Int64?
+    var pausedAll = false
+    var hasReported = false
+    var stopDeadline: Int64?
+}
+
+extension Engine {
+    /// The loop of the intake thread.
+    func runIntake(ready: @Sendable () -> Void) {
+        var state = IntakeState()
+        while true {
+            let now = self.clock.monotonic()
+            let wait = self.doWhatIsDue(now: now, &state)
+            if self.advanceStop(now: now, &state) { break }
+            self.advanceRevoke(now: now, &state)
+            self.takeIn(now: now, wait: wait, &state)
+            self.handleEvent(&state, ready: ready)
+        }
+        self.ended()
+    }
+
+    // MARK: - Time
+
+    /// Releases due commands, looks after timeouts, commits; returns how long the poll may wait, in milliseconds.
+    private func doWhatIsDue(now: Int64, _ state: inout IntakeState) -> Int {
+        let (nextDue, hasReady, isRunning) = self.dispatcher.withLock { dispatcher in
+            let before = dispatcher.ready.count
+            let due = dispatcher.releaseDue(now: now)
+            return (due, dispatcher.ready.count > before, dispatcher.running > 0)
+        }
+        if hasReady { self.executor.nudge() }
+        var wait: Int64 = 1_000_000
+        if let nextDue { wait = min(wait, max(0, nextDue - now)) }
+        if isRunning {
+            if now - state.lastWatch >= 20_000 {
+                state.lastWatch = now
+                self.watch(now: now)
+            }
+            wait = min(wait, 20_000)
+        }
+        let interval = self.settings.commitInterval.wholeMicroseconds
+        if now - state.lastCommit >= interval {
+            state.lastCommit = now
+            self.commit()
+        }
+        let dirty = self.dispatcher.withLock { $0.slots.values.contains { $0.isDirty } || $0.inFlight > 0 }
+        if dirty { wait = min(wait, max(0, interval - (now - state.lastCommit))) }
+        return Int((wait + 999) / 1000)
+    }
+
+    private func commit() {
+        let commits = self.dispatcher.withLock { $0.commits() }
+        guard !commits.isEmpty else { return }
+        do {
+            try self.source.commit(commits, synchronously: false)
+        } catch {
+            self.logger.warning("commit failed, will be tried again", metadata: ["error": "\(error)"])
+            self.dispatcher.withLock { $0.markDirty(commits.map(\.partition)) }
+        }
+    }
+
+    // MARK: - Records
+
+    private func takeIn(now: Int64, wait: Int, _ state: inout IntakeState) {
+        let (hasRoom, toResume) = self.dispatcher.withLock { dispatcher in
+            let stopping = dispatcher.phase != .running
+            let room = state.noRoomSince == nil ? dispatcher.hasRoom : dispatcher.hasAmpleRoom
+            dispatcher.intakeWaits = !room && !stopping
+            var resume: [TopicPartition] = []
+            if room, !stopping {
+                for slot in dispatcher.slots.values where slot.state == .active {
+                    if slot.isPaused ? dispatcher.isRoomy(slot) : state.pausedAll {
+                        slot.isPaused = false
+                        resume.append(slot.partition)
+                    }
+                }
+            }
+            return (room, resume)
+        }
+        if !toResume.isEmpty { self.source.resume(toResume) }
+        if hasRoom {
+            state.noRoomSince = nil
+            state.pausedAll = false
+            self.source.poll(milliseconds: wait, limit: 256, into: &state.batch)
+            self.accept(&state.batch)
+            return
+        }
+        // Without room nothing is taken for a moment; when that lasts, everything is paused, so that polling, which
+        // the group's protocol asks for, goes on without bringing records.
+        let since = state.noRoomSince ?? now
+        state.noRoomSince = since
+        if now - since > 1_000_000, !state.pausedAll {
+            state.pausedAll = true
+            self.source.pause(self.dispatcher.withLock { $0.slots.values.filter { !$0.isPaused }.map(\.partition) })
+        }
+        if state.pausedAll {
+            self.source.poll(milliseconds: min(wait, 20), limit: 256, into: &state.batch)
+            self.accept(&state.batch)
+        } else {
+            self.room.wait(milliseconds: max(1, min(wait, 50)))
+        }
+    }
+
+    private func accept(_ batch: inout SourceBatch) {
+        guard !batch.records.isEmpty else { return }
+        let now = self.clock.wall()
+        let monotonic = self.clock.monotonic()
+        let toPause = self.dispatcher.withLock { dispatcher -> [TopicPartition] in
+            var full: [TopicPartition] = []
+            for record in batch.records {
+                guard let slot = dispatcher.slot(topic: record.topic, partition: record.partition),
+                    slot.state == .active
+                else { continue }
+                let work = Work(
+                    record: record, slot: slot, receivedAt: now, laneID: self.laneID(of: record, slot: slot))
+                if slot.isRetry { work.due = self.dueTime(of: record, wall: now, monotonic: monotonic) }
+                dispatcher.accept(work)
+            }
+            for slot in dispatcher.slots.values where !slot.isPaused && slot.state == .active {
+                if dispatcher.isFull(slot) {
+                    slot.isPaused = true
+                    full.append(slot.partition)
+                }
+            }
+            return full
+        }
+        self.counters.consumed(batch.records.count)
+        batch.records.removeAll(keepingCapacity: true)
+        if !toPause.isEmpty { self.source.pause(toPause) }
+        self.executor.nudge()
+    }
+
+    /// The lane: the domain, the partition's number (a command and its retries share it, so that they do not overlap),
+    /// and the key. Two keys with one hash would share a lane, which is slower and not wrong.
+    private func laneID(of record: Record, slot: PartitionSlot) -> UInt64? {
+        var ordering = Ordering.key
+        if slot.domain.hasOtherOrderings, let envelope = try? self.reader.read(record),
+            let type = envelope.span(.type), let index = slot.domain.registry.find(envelope.view.bytes, type)
+        {
+            ordering = slot.domain.registry.entries[index].policy.ordering
+        }
+        var hasher = Hasher()
+        hasher.combine(slot.domain.names)
+        hasher.combine(slot.partition.partition)
+        switch ordering {
+        case .none: return nil
+        case .partition: hasher.combine(UInt8(0))
+        case .key:
+            guard let key = self.reader.orderingKey(of: record) else { return nil }
+            hasher.combine(UInt8(1))
+            key.withUnsafeBytes { hasher.combine(bytes: $0) }
+        }
+        return UInt64(bitPattern: Int64(hasher.finalize()))
+    }
+
+    /// When a retry record may run, as monotonic time; 0 for now. A delay beyond all tiers is no delay we gave.
+    private func dueTime(of record: Record, wall: Int64, monotonic: Int64) -> Int64 {
+        guard let span = record.header(named: Attribute.due.headerName), let text = record.text(span),
+            let milliseconds = Int64(text), milliseconds > 0, milliseconds < Int64.max / 2000
+        else { return 0 }
+        let left = milliseconds * 1000 - wall
+        return left <= 0 ? 0 : monotonic + left
+    }
+
+    // MARK: - Events
+
+    private func handleEvent(_ state: inout IntakeState, ready: @Sendable () -> Void) {
+        guard let event = state.batch.event else { return }
+        state.batch.event = nil
+        switch event {
+        case .assigned(let partitions):
+            self.assign(partitions)
+            if !state.hasReported {
+                state.hasReported = true
+                ready()
+            }
+        case .revoked(let partitions, let lost):
+            self.startRevoke(partitions, lost: lost, &state)
+        case .committed(let partitions, let failure):
+            if let failure {
+                self.logger.warning("commit failed, will be tried again", metadata: ["error": "\(failure)"])
+                self.dispatcher.withLock { $0.markDirty(partitions) }
+            }
+        case .failed(let failure):
+            if failure.isFatal {
+                self.fail(failure)
+            } else {
+                self.logger.warning("broker connection", metadata: ["error": "\(failure)"])
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+import HeapModule
+import Synchronization
+
+extension Dispatcher {
+    mutating func assign(_ slot: PartitionSlot) {
+        self.slots[slot.partition] = slot
+        self.forgetLastSlot()
+    }
+
+    mutating func nextEpoch() -> UInt64 {
+        self.epochs += 1
+        return self.epochs
+    }
+
+    /// The partitions are to be given up: nothing of them starts from here on.
+    ///
+    /// - Returns: Commands that were tried here and wait for another attempt: they go to a retry topic, so that their
+    ///   attempts are not forgotten. With `lost` there are none; another member may be at them already.
+    mutating func revoke(_ partitions: [TopicPartition], lost: Bool) -> [Work] {
+        let slots = partitions.compactMap { self.slots[$0] }
+        for slot in slots {
+            slot.state = lost ? .gone : .revoking
+            if lost { slot.isGone.store(true, ordering: .releasing) }
+        }
+        return self.stopWaiting { $0.slot.state != .active }
+    }
+
+    /// Everything is to be given up; what runs may finish.
+    mutating func drain() -> [Work] {
+        guard self.phase == .running else { return [] }
+        self.phase = .draining
+        return self.stopWaiting { _ in true }
+    }
+
+    /// Takes out of the waiting commands those that were tried here already; the others are let go of.
+    private mutating func stopWaiting(_ isConcerned: (Work) -> Bool) -> [Work] {
+        var kept: [Waiting] = []
+        var tried: [Work] = []
+        for entry in self.waiting.unordered {
+            let work = entry.work
+            if !isConcerned(work) {
+                kept.append(entry)
+            } else if work.attemptsHere > 0, work.slot.state != .gone {
+                tried.append(work)
+            } else {
+                self.drop(work)
+            }
+        }
+        self.waiting = Heap(kept)
+        return tried
+    }
+
+    /// Attempts that fail while their partition is being given up: they are found here again and again until none is
+    /// left running.
+    mutating func takeTriedOfEndingSlots() -> [Work] {
+        let isEnding = self.phase != .running
+        return self.stopWaiting { isEnding || $0.slot.state != .active }
+    }
+
+    /// Whether nothing of the partitions runs or waits for an acknowledgement.
+    func isQuiet(_ partitions: [TopicPartition]) -> Bool {
+        partitions.allSatisfy { partition in
+            guard let slot = self.slots[partition] else { return true }
+            return slot.running == 0 && slot.settling == 0
+        }
+    }
+
+    /// Forgets revoked partitions. What still runs of them finds its slot gone.
+    mutating func remove(_ partitions: [TopicPartition]) {
+        for partition in partitions {
+            guard let slot = self.slots.removeValue(forKey: partition) else { continue }
+            slot.state = .gone
+            slot.isGone.store(true, ordering: .releasing)
+        }
+        self.forgetLastSlot()
+    }
+
+    /// The offsets to commit now.
+    mutating func commits(of partitions: [TopicPartition]? = nil) -> [OffsetCommit] {
+        var commits: [OffsetCommit] = []
+        for slot in self.slots.values where slot.isDirty && slot.state != .gone {
+            if let partitions, !partitions.contains(slot.partition) { continue }
+            slot.isDirty = false
+            commits.append(slot.commit)
+        }
+        return commits
+    }
+
+    /// A commit failed: its partitions are to be committed again.
+    mutating func markDirty(_ partitions: [TopicPartition]) {
+        for partition in partitions { self.slots[partition]?.isDirty = true }
+    }
+}
+
+extension PartitionSlot {
+    /// What to commit as things stand.
+    var commit: OffsetCommit {
+        let base = self.progress.base
+        let metadata = self.progress.hasCompletedAbove ? self.progress.completedAbove().metadata(base: base) : ""
+        return OffsetCommit(partition: self.partition, offset: base, metadata: metadata)
+    }
+}

@@ -1,0 +1,240 @@
+import Commands
+import DequeModule
+import HeapModule
+
+/// Decides which command runs when: lanes, the ready queue, the commands that wait for a time, and the limits.
+///
+/// A state machine without I/O, clock or threads: the engine locks it, calls one method, unlocks, and does what the
+/// method returned.
+struct Dispatcher {
+    enum Phase { case running, draining, stopped }
+
+    let settings: EngineSettings
+    var phase = Phase.running
+    var slots: [TopicPartition: PartitionSlot] = [:]
+    var lanes: [UInt64: Lane] = [:]
+    var ready: Deque<Work> = []
+    var waiting: Heap<Waiting> = []
+    /// Taken and not finished.
+    var inFlight = 0
+    var inFlightBytes = 0
+    /// Attempts running, their publishing included.
+    var running = 0
+    /// Settled and not acknowledged.
+    var settling = 0
+    var idle: [UnsafeContinuation<Work?, Never>] = []
+    var workers = 0
+    /// The intake waits for room.
+    var intakeWaits = false
+    var epochs: UInt64 = 0
+    private var waitingCount: UInt64 = 0
+    private var lastSlot: PartitionSlot?
+
+    init(settings: EngineSettings) { self.settings = settings }
+
+    struct Waiting: Comparable {
+        let due: Int64
+        let sequence: UInt64
+        let work: Work
+
+        static func < (left: Waiting, right: Waiting) -> Bool {
+            left.due != right.due ? left.due < right.due : left.sequence < right.sequence
+        }
+
+        static func == (left: Waiting, right: Waiting) -> Bool { left.sequence == right.sequence }
+    }
+
+    // MARK: - Intake
+
+    var hasRoom: Bool {
+        self.inFlight < self.settings.inFlight && self.inFlightBytes < self.settings.inFlightBytes
+    }
+
+    /// Room enough to start taking again after a pause, so that pausing does not flutter.
+    var hasAmpleRoom: Bool {
+        self.inFlight < self.settings.inFlight * 3 / 4 && self.inFlightBytes < self.settings.inFlightBytes * 3 / 4
+    }
+
+    mutating func slot(topic: String, partition: Int32) -> PartitionSlot? {
+        if let slot = self.lastSlot, slot.partition.partition == partition, slot.partition.topic == topic { return slot }
+        self.lastSlot = self.slots[TopicPartition(topic, partition)]
+        return self.lastSlot
+    }
+
+    mutating func forgetLastSlot() { self.lastSlot = nil }
+
+    /// Takes a record in, or drops it when it was finished before or its partition is no longer ours.
+    mutating func accept(_ work: Work) {
+        let slot = work.slot
+        guard slot.state == .active, self.phase == .running else { return }
+        let isNew = slot.progress.take(work.record.offset)
+        guard isNew else {
+            slot.isDirty = true
+            return
+        }
+        slot.bytes += work.bytes
+        self.inFlight += 1
+        self.inFlightBytes += work.bytes
+        if work.due > 0 { self.wait(work) } else { self.enqueue(work) }
+    }
+
+    /// Whether the partition has come to its look-ahead limit.
+    func isFull(_ slot: PartitionSlot) -> Bool {
+        slot.progress.unfinished >= self.settings.lookAhead || slot.bytes >= self.settings.lookAheadBytes
+            || slot.progress.isNearMetadataLimit
+    }
+
+    func isRoomy(_ slot: PartitionSlot) -> Bool {
+        slot.progress.unfinished <= self.settings.lookAhead * 3 / 4
+            && slot.bytes <= self.settings.lookAheadBytes * 3 / 4 && !slot.progress.isNearMetadataLimit
+    }
+
+    // MARK: - Waiting for a time
+
+    mutating func wait(_ work: Work) {
+        self.waitingCount += 1
+        self.waiting.insert(Waiting(due: work.due, sequence: self.waitingCount, work: work))
+    }
+
+    /// Moves what is due into the ready queue; returns when the next one is due.
+    mutating func releaseDue(now: Int64) -> Int64? {
+        while let first = self.waiting.min, first.due <= now {
+            let work = self.waiting.removeMin().work
+            work.due = 0
+            guard work.slot.state == .active else {
+                self.drop(work)
+                continue
+            }
+            if work.lane != nil { self.ready.append(work) } else { self.enqueue(work) }
+        }
+        return self.waiting.min?.due
+    }
+
+    // MARK: - Running
+
+    /// The next command to run; it counts as running from here on.
+    mutating func take() -> Work? {
+        guard self.phase == .running else { return nil }
+        while let work = self.ready.popFirst() {
+            guard work.slot.state == .active else {
+                self.drop(work)
+                continue
+            }
+            self.running += 1
+            work.slot.running += 1
+            return work
+        }
+        return nil
+    }
+
+    /// The attempt failed and is tried again in place: its lane stays busy.
+    mutating func retryInPlace(_ work: Work) {
+        self.running -= 1
+        work.slot.running -= 1
+        guard work.slot.state == .active, self.phase == .running else {
+            // Revoked or stopping meanwhile: the assignment's end takes care of what waits.
+            self.wait(work)
+            return
+        }
+        self.wait(work)
+    }
+
+    /// The command's outcome was sent.
+    mutating func settled(_ work: Work, plainSuccess: Bool, wasRunning: Bool = true) {
+        if wasRunning {
+            self.running -= 1
+            work.slot.running -= 1
+        }
+        work.isSettled = true
+        work.slot.settling += 1
+        self.settling += 1
+        guard let lane = work.lane else { return }
+        lane.unacknowledged += 1
+        lane.isBusy = false
+        if !plainSuccess { lane.isBarred = true }
+        self.advance(lane)
+    }
+
+    /// The attempt's assignment ended before its outcome was sent: nothing is published, nothing is committed.
+    mutating func abandoned(_ work: Work) {
+        self.running -= 1
+        work.slot.running -= 1
+        self.drop(work)
+    }
+
+    /// The broker has everything of the command's outcome.
+    ///
+    /// - Returns: An attempt to wake that waited for its lane's outcomes.
+    mutating func acknowledged(_ work: Work) -> UnsafeContinuation<Void, Never>? {
+        let slot = work.slot
+        slot.settling -= 1
+        self.settling -= 1
+        self.forget(work)
+        if slot.state != .gone {
+            _ = slot.progress.finish(work.record.offset)
+            slot.isDirty = true
+        }
+        guard let lane = work.lane else { return nil }
+        work.lane = nil
+        lane.unacknowledged -= 1
+        guard lane.unacknowledged == 0 else { return nil }
+        lane.isBarred = false
+        if let waiter = lane.settleWaiter {
+            lane.settleWaiter = nil
+            return waiter
+        }
+        self.advance(lane)
+        return nil
+    }
+
+    // MARK: - Lanes
+
+    mutating func enqueue(_ work: Work) {
+        guard let id = work.laneID else {
+            self.ready.append(work)
+            return
+        }
+        if let lane = self.lanes[id] {
+            work.lane = lane
+            lane.append(work)
+            self.advance(lane)
+        } else {
+            let lane = Lane(id: id)
+            lane.isBusy = true
+            work.lane = lane
+            self.lanes[id] = lane
+            self.ready.append(work)
+        }
+    }
+
+    /// Gives the lane's turn to its next command, or ends the lane.
+    mutating func advance(_ lane: Lane) {
+        guard !lane.isBusy, !lane.isBarred else { return }
+        while let work = lane.popFirst() {
+            guard work.slot.state == .active else {
+                self.forget(work)
+                work.lane = nil
+                continue
+            }
+            lane.isBusy = true
+            self.ready.append(work)
+            return
+        }
+        if lane.unacknowledged == 0 { self.lanes[lane.id] = nil }
+    }
+
+    /// Lets go of a command that will not run here any more.
+    mutating func drop(_ work: Work) {
+        self.forget(work)
+        guard let lane = work.lane else { return }
+        work.lane = nil
+        lane.isBusy = false
+        self.advance(lane)
+    }
+
+    private mutating func forget(_ work: Work) {
+        self.inFlight -= 1
+        self.inFlightBytes -= work.bytes
+        work.slot.bytes -= work.bytes
+    }
+}

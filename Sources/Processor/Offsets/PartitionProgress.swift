@@ -1,0 +1,166 @@
+import DequeModule
+
+/// Which offsets of one partition are finished: the contiguous start that can be committed, and what lies above it.
+///
+/// A state machine without I/O. Offsets that were never delivered (compaction, transaction markers) count as finished:
+/// waiting for them would be waiting for ever.
+package struct PartitionProgress: Sendable {
+    /// Everything below is finished: the offset to commit.
+    package private(set) var base: Int64
+    /// The offset after the last one taken.
+    package private(set) var next: Int64
+    /// Taken and not finished.
+    package private(set) var unfinished = 0
+    /// Bit i of the words says whether `origin + i` is finished; `origin` is a multiple of 64 at or below `base`.
+    private var words: Deque<UInt64> = []
+    private var origin: Int64
+    /// Finished before this assignment, from the commit's metadata.
+    private var earlier: CompletedSet
+    private var startsAnywhere = false
+
+    package init(base: Int64, completed: CompletedSet = CompletedSet()) {
+        self.base = base
+        self.next = base
+        self.origin = base & ~63
+        self.earlier = completed
+    }
+
+    /// Nothing was ever committed: the first record that arrives is the base, wherever the topic begins.
+    package mutating func startAnywhere() { self.startsAnywhere = true }
+
+    /// Offsets between the lowest unfinished one and the last one taken.
+    package var span: Int { Int(self.next - self.base) }
+
+    /// Whether anything above `base` is finished, in this assignment or an earlier one.
+    package var hasCompletedAbove: Bool {
+        (self.unfinished > 0 && self.span > self.unfinished)
+            || (self.earlier.ranges.last.map { $0.upperBound > self.next } ?? false)
+    }
+
+    /// Whether the completed set might outgrow the commit's metadata if more records were taken.
+    ///
+    /// Finishing a record only turns zeros into ones, and bytes of ones cost next to nothing: the bytes that are not
+    /// all ones now, each in a token of its own at worst, are the most that the set can come to take.
+    package var isNearMetadataLimit: Bool {
+        let room = CompletedSet.bodyLimit - 16 - Self.reserve
+        // All unfinished records in bytes of their own, and still room.
+        if self.unfinished * 5 <= room { return false }
+        var cost = 0
+        var distance = 0
+        for word in self.words {
+            if word == .max {
+                distance += 8
+                continue
+            }
+            for shift in stride(from: UInt64(0), to: 64, by: 8) {
+                if word >> shift & 0xff == 0xff {
+                    distance += 1
+                } else {
+                    cost += 1 + (distance > 2 ? 4 : distance)
+                    distance = 0
+                }
+            }
+        }
+        // Records taken beyond the last finished one have no words yet.
+        cost += max(0, (Int(self.next - self.origin) + 7) / 8 - self.words.count * 8)
+        return cost > room
+    }
+
+    /// Bytes of bitmap that one poll's records may add.
+    private static let reserve = 64
+
+    /// Notes that the record at `offset` arrived; false when it was finished before, or was seen already.
+    package mutating func take(_ offset: Int64) -> Bool {
+        guard offset >= self.next else { return false }
+        if self.startsAnywhere {
+            self = PartitionProgress(base: offset, completed: self.earlier)
+        }
+        let gapStart = self.next
+        self.next = offset + 1
+        if offset > gapStart { self.markFinished(gapStart..<offset) }
+        if self.earlier.contains(offset) {
+            self.markFinished(offset..<offset + 1)
+            self.advance()
+            return false
+        }
+        self.unfinished += 1
+        self.advance()
+        return true
+    }
+
+    /// Notes that the record at `offset` is finished; true when `base` moved.
+    package mutating func finish(_ offset: Int64) -> Bool {
+        guard offset >= self.base, offset < self.next, !self.isFinished(offset) else { return false }
+        self.unfinished -= 1
+        self.markFinished(offset..<offset + 1)
+        guard offset == self.base else { return false }
+        self.advance()
+        return true
+    }
+
+    package func isFinished(_ offset: Int64) -> Bool {
+        guard offset >= self.base else { return true }
+        let bit = Int(offset - self.origin)
+        guard bit >> 6 < self.words.count else { return false }
+        return self.words[bit >> 6] >> UInt64(bit & 63) & 1 == 1
+    }
+
+    /// What is finished above `base`, for the commit's metadata: this assignment's and, beyond `next`, earlier ones'.
+    package func completedAbove() -> CompletedSet {
+        var set = CompletedSet()
+        var position = self.base
+        while position < self.next {
+            let bit = Int(position - self.origin)
+            guard bit >> 6 < self.words.count else { break }
+            let left = 64 - bit & 63
+            let word = self.words[bit >> 6] >> UInt64(bit & 63)
+            if word & 1 == 0 {
+                position += Int64(min(word.trailingZeroBitCount, left))
+            } else {
+                let run = min((~word).trailingZeroBitCount, left, Int(self.next - position))
+                set.append(position..<position + Int64(run))
+                position += Int64(run)
+            }
+        }
+        set.append(contentsOf: self.earlier, from: self.next)
+        return set
+    }
+
+    private mutating func markFinished(_ offsets: Range<Int64>) {
+        let first = Int(offsets.lowerBound - self.origin)
+        let last = Int(offsets.upperBound - 1 - self.origin)
+        // A jump far ahead with nothing unfinished below needs no bits at all.
+        if self.unfinished == 0, offsets.lowerBound == self.base {
+            self.base = offsets.upperBound
+            self.words.removeAll(keepingCapacity: true)
+            self.origin = self.base & ~63
+            return
+        }
+        while self.words.count <= last >> 6 { self.words.append(0) }
+        var bit = first
+        while bit <= last {
+            let word = bit >> 6
+            let low = bit & 63
+            let high = min(63, low + last - bit)
+            let mask = (high - low == 63) ? UInt64.max : ((1 << UInt64(high - low + 1)) - 1) << UInt64(low)
+            self.words[word] |= mask
+            bit = (word + 1) << 6
+        }
+    }
+
+    /// Moves `base` over what is finished and drops whole words below it.
+    private mutating func advance() {
+        while self.base < self.next {
+            let bit = Int(self.base - self.origin)
+            guard bit >> 6 < self.words.count else { return }
+            let word = self.words[bit >> 6] >> UInt64(bit & 63)
+            let run = min((~word).trailingZeroBitCount, 64 - bit & 63, Int(self.next - self.base))
+            guard run > 0 else { return }
+            self.base += Int64(run)
+            while self.base - self.origin >= 64, !self.words.isEmpty {
+                self.words.removeFirst()
+                self.origin += 64
+            }
+        }
+    }
+}

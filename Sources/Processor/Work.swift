@@ -1,0 +1,165 @@
+import Commands
+import Synchronization
+
+/// One record on its way through the engine.
+///
+/// `@unchecked Sendable`: the fields in the first group never change; those in the second belong to the engine's lock;
+/// those in the third belong to whoever runs the attempt, one thread of control at a time, handed over through the
+/// engine's lock or the executor's queue.
+package final class Work: @unchecked Sendable {
+    package let record: Record
+    let slot: PartitionSlot
+    let bytes: Int
+    /// Monotonic and wall time of arrival, microseconds.
+    let receivedAt: Int64
+    /// Identifies the lane; nil for commands without order.
+    let laneID: UInt64?
+
+    // Under the engine's lock.
+    var next: Work?
+    var lane: Lane?
+    var isSettled = false
+
+    // With the attempt.
+    var envelope: Envelope?
+    /// The id of a record that is no readable command otherwise.
+    var poisonID: String?
+    var attempt = 0
+    /// Attempts made in this process, after those that the record's headers tell of.
+    var attemptsHere = 0
+    var startedAt: Int64 = 0
+    var finishedAt: Int64 = 0
+    var firstFailedAt: Int64 = 0
+    var lastFailure: AttemptFailure?
+    /// Monotonic microseconds before which the command is not run (again).
+    var due: Int64 = 0
+
+    /// Delivery reports still to come, and one hold that lasts until the outcome is sent.
+    let pendingAcks = Atomic<Int>(1)
+
+    init(record: Record, slot: PartitionSlot, receivedAt: Int64, laneID: UInt64?) {
+        self.record = record
+        self.slot = slot
+        self.bytes = record.bytes.count
+        self.receivedAt = receivedAt
+        self.laneID = laneID
+    }
+}
+
+/// How an attempt failed.
+package struct AttemptFailure: Sendable {
+    package var failureClass: FailureClass
+    package var code: String
+    package var message: String
+    package var problems: [Problem] = []
+    package var retryAfter: Duration?
+}
+
+/// The commands of one ordering key (or partition), in offset order: at most one of them runs or waits for its retry.
+///
+/// Guarded by the engine's lock.
+final class Lane {
+    let id: UInt64
+    /// Waiting behind the one that is busy.
+    var head: Work?
+    var tail: Work?
+    /// A work of the lane is ready, runs, or waits for its retry.
+    var isBusy = false
+    /// Outcomes sent and not acknowledged.
+    var unacknowledged = 0
+    /// The last outcome sent went elsewhere than the results topic: nothing starts before it is acknowledged.
+    ///
+    /// Successes of one key go to one partition of one topic, where the producer keeps their order, so that none can be
+    /// stored before an earlier one. A failure, a retry or a dead letter goes to another topic: were the next command
+    /// to start before that is stored, a crash could leave the later command finished and the earlier one to be run
+    /// again, out of order.
+    var isBarred = false
+    /// Wakes the attempt that waits for the lane's outcomes before it sends one of another kind.
+    var settleWaiter: UnsafeContinuation<Void, Never>?
+
+    init(id: UInt64) { self.id = id }
+
+    func append(_ work: Work) {
+        if let tail = self.tail { tail.next = work } else { self.head = work }
+        self.tail = work
+    }
+
+    func popFirst() -> Work? {
+        guard let first = self.head else { return nil }
+        self.head = first.next
+        if self.head == nil { self.tail = nil }
+        first.next = nil
+        return first
+    }
+}
+
+/// One assigned partition, from its assignment to its revocation; a new assignment makes a new slot, so that late
+/// results of an old one find a slot that is gone.
+///
+/// `@unchecked Sendable`: `isGone` is atomic; the rest that changes is guarded by the engine's lock.
+package final class PartitionSlot: @unchecked Sendable {
+    enum State { case active, revoking, gone }
+
+    let partition: TopicPartition
+    let domain: ProcessedDomain
+    let isRetry: Bool
+    /// Rises with every assignment of the process.
+    let epoch: UInt64
+
+    var state = State.active
+    var progress: PartitionProgress
+    var bytes = 0
+    /// Attempts running.
+    var running = 0
+    /// Settled, and not yet acknowledged.
+    var settling = 0
+    var isPaused = false
+    var isDirty = false
+    /// Readable without the lock by those who publish.
+    let isGone = Atomic<Bool>(false)
+
+    init(partition: TopicPartition, domain: ProcessedDomain, epoch: UInt64, progress: PartitionProgress) {
+        self.partition = partition
+        self.domain = domain
+        self.isRetry = partition.topic != domain.names.commandsTopic
+        self.epoch = epoch
+        self.progress = progress
+    }
+}
+
+/// What the engine serves: a domain's handlers and topics.
+package final class ProcessedDomain: Sendable {
+    package let names: Domain
+    package let registry: HandlerRegistry
+    /// Sorted, shortest first.
+    package let tiers: [RetryTier]
+    package let resultsTopic: String
+    package let failuresTopic: String
+    package let auditTopic: String
+    package let deadLetterTopic: String
+    package let source: String
+    /// Whether some type is not ordered by key, so that the intake must look at types.
+    let hasOtherOrderings: Bool
+
+    package init(names: Domain, registry: HandlerRegistry, tiers: [RetryTier]) {
+        self.names = names
+        self.registry = registry
+        self.tiers = tiers.sorted()
+        self.resultsTopic = names.resultsTopic
+        self.failuresTopic = names.failuresTopic
+        self.auditTopic = names.auditTopic
+        self.deadLetterTopic = names.deadLetterTopic
+        self.source = "adjutant/\(names.rawValue)"
+        self.hasOtherOrderings = registry.entries.contains { $0.policy.ordering != .key }
+    }
+
+    /// The topics to read.
+    package var inputTopics: [String] { [self.names.commandsTopic] + self.tiers.map { self.names.retryTopic($0) } }
+    /// The topics to write.
+    package var outputTopics: [String] {
+        [self.resultsTopic, self.failuresTopic, self.auditTopic, self.deadLetterTopic]
+    }
+
+    /// The longest tier that is not longer than the delay; nil when the delay is to be waited in place.
+    func tier(forMilliseconds delay: Int64) -> RetryTier? { self.tiers.last { $0.milliseconds <= delay } }
+}

@@ -1,0 +1,112 @@
+/// Every setting there is, by its path in the configuration file.
+package enum SettingSchema {
+    package enum Kind: Sendable { case text, integer, duration, durations, list, flag }
+
+    package struct Entry: Sendable {
+        package let path: String
+        package let kind: Kind
+        package let help: String
+
+        init(_ path: String, _ kind: Kind, _ help: String) {
+            self.path = path
+            self.kind = kind
+            self.help = help
+        }
+    }
+
+    package static let entries: [Entry] = [
+        Entry("kafka.bootstrap_servers", .text, "brokers to start from, host:port, separated by commas"),
+        Entry("worker.domains", .list, "domains to serve"),
+        Entry("worker.group", .text, "consumer group; adjutant.<domain> when absent"),
+        Entry("worker.name", .text, "the worker's name in audit events; host and process id when absent"),
+        Entry("worker.concurrency", .integer, "handlers running at once"),
+        Entry("worker.threads", .integer, "threads that run handlers"),
+        Entry("worker.in_flight", .integer, "commands taken and not finished, in the whole worker"),
+        Entry("worker.in_flight_bytes", .integer, "bytes of commands taken and not finished, in the whole worker"),
+        Entry("worker.look_ahead", .integer, "commands taken and not finished of one partition"),
+        Entry("worker.look_ahead_bytes", .integer, "bytes of commands taken and not finished of one partition"),
+        Entry("worker.commit_interval", .duration, "pause between commits"),
+        Entry("worker.grace", .duration, "how long running handlers may finish at a stop"),
+        Entry("worker.revoke_grace", .duration, "how long running handlers may hold up a rebalance"),
+        Entry("worker.cancellation_grace", .duration, "how long a handler may ignore its cancellation"),
+        Entry("worker.reply_topics", .list, "topics that replyto may name"),
+        Entry("retry.attempts", .integer, "attempts of every command type, the first included"),
+        Entry("retry.delays", .durations, "delays between attempts of every command type"),
+        Entry("retry.tiers", .durations, "the delays that have a retry topic; from the topic declarations when absent"),
+        Entry("retry.timeout", .duration, "how long an attempt of any command type may run"),
+        Entry("limits.value_bytes", .integer, "largest value of a record"),
+        Entry("limits.headers", .integer, "most headers of a record"),
+        Entry("limits.header_bytes", .integer, "largest header"),
+        Entry("limits.json_depth", .integer, "deepest nesting of JSON"),
+        Entry("topics.directory", .text, "where the topic declarations lie"),
+        Entry("log.level", .text, "trace, debug, info, notice, warning, error or critical"),
+        Entry("database.url", .text, "PostgreSQL, as libpq spells it"),
+    ]
+
+    /// Settings of one command type: `types.<type>.<name>`.
+    package static let typeEntries: [Entry] = [
+        Entry("attempts", .integer, "attempts, the first included"),
+        Entry("delays", .durations, "delays between attempts"),
+        Entry("timeout", .duration, "how long an attempt may run"),
+        Entry("ordering", .text, "key, partition or none"),
+        Entry("strict_order", .flag, "later commands of a key wait while an earlier one waits for its retry"),
+    ]
+
+    package static let kafkaPrefix = "kafka.properties."
+    package static let typesPrefix = "types."
+
+    /// The kind of a path; nil when there is no such setting.
+    package static func kind(of path: String) -> Kind? {
+        if path.hasPrefix(self.kafkaPrefix), path.count > self.kafkaPrefix.count { return .text }
+        if path.hasPrefix(self.typesPrefix) {
+            return self.typeEntries.first { path.hasSuffix(".\($0.path)") && path.split(separator: ".").count > 2 }?.kind
+        }
+        return self.entries.first { $0.path == path }?.kind
+    }
+
+    /// `worker.commit_interval` → `ADJUTANT_WORKER_COMMIT_INTERVAL`.
+    package static func environmentName(of path: String) -> String {
+        "ADJUTANT_" + path.uppercased().map { $0 == "." || $0 == "-" ? "_" : String($0) }.joined()
+    }
+
+    /// The path that an environment name stands for.
+    ///
+    /// - Parameter types: The command types there are, since a type's dots cannot be told from underscores otherwise.
+    package static func path(ofEnvironmentName name: String, types: [String]) -> String? {
+        if let entry = self.entries.first(where: { self.environmentName(of: $0.path) == name }) { return entry.path }
+        let kafka = "ADJUTANT_KAFKA_PROPERTIES_"
+        if name.hasPrefix(kafka), name.count > kafka.count {
+            return self.kafkaPrefix + name.dropFirst(kafka.count).lowercased().replacing("_", with: ".")
+        }
+        for type in types {
+            for entry in self.typeEntries {
+                let path = "\(self.typesPrefix)\(type).\(entry.path)"
+                if self.environmentName(of: path) == name { return path }
+            }
+        }
+        return nil
+    }
+
+    /// The known path nearest to a mistyped one.
+    static func suggestion(for path: String) -> String? {
+        let all = self.entries.map(\.path)
+        let best = all.min { self.distance($0, path) < self.distance($1, path) }
+        return best.flatMap { self.distance($0, path) <= 4 ? $0 : nil }
+    }
+
+    /// Levenshtein's distance.
+    private static func distance(_ left: String, _ right: String) -> Int {
+        let (left, right) = (Array(left), Array(right))
+        var row = Array(0...right.count)
+        for i in 0..<left.count {
+            var previous = row[0]
+            row[0] = i + 1
+            for j in 0..<right.count {
+                let cost = left[i] == right[j] ? previous : 1 + min(previous, row[j], row[j + 1])
+                previous = row[j + 1]
+                row[j + 1] = cost
+            }
+        }
+        return row[right.count]
+    }
+}

@@ -1,0 +1,100 @@
+import Commands
+import Foundation
+import KafkaClient
+import Logging
+import Processor
+import TopicDeclarations
+
+/// What a program brings to the tool: its name and its services.
+package struct ToolEnvironment: Sendable {
+    package var name: String
+    package var services: [any CommandService]
+
+    package init(name: String, services: [any CommandService]) {
+        self.name = name
+        self.services = services
+    }
+
+    /// The program that runs; set once round the parsing of its command line.
+    @TaskLocal package static var current = ToolEnvironment(name: "adjutant", services: [])
+
+    package func service(_ domain: Domain) -> (any CommandService)? {
+        self.services.first { $0.domain == domain }
+    }
+
+    package func registry(of service: any CommandService) throws -> HandlerRegistry {
+        var handlers = Handlers()
+        service.register(in: &handlers)
+        do {
+            return try handlers.registry()
+        } catch {
+            throw ToolError(.error, "the service of the domain \(service.domain): \(error)")
+        }
+    }
+
+    package var domainNames: String { self.services.map(\.domain.rawValue).sorted().joined(separator: ", ") }
+
+    /// All command types, for the names of environment variables.
+    func types() throws -> [String] {
+        try self.services.flatMap { try self.registry(of: $0).entries.map(\.type.rawValue) }
+    }
+}
+
+extension Settings {
+    /// The settings of a run: the file named on the command line or by `ADJUTANT_CONFIG`, then the environment.
+    package static func load(file: String?) throws -> Settings {
+        let environment = ProcessInfo.processInfo.environment
+        return try Settings(
+            file: file ?? environment["ADJUTANT_CONFIG"], environment: environment,
+            types: ToolEnvironment.current.types())
+    }
+
+    package func logLevel(default level: Logger.Level = .info) throws -> Logger.Level {
+        guard let text = self.text("log.level") else { return level }
+        guard let level = Logger.Level(rawValue: text) else {
+            throw ToolError(
+                .usage, "log.level must be one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        return level
+    }
+
+    /// A logger that writes to standard error.
+    package func logger(default level: Logger.Level = .info) throws -> Logger {
+        var logger = Logger(label: ToolEnvironment.current.name) { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = try self.logLevel(default: level)
+        return logger
+    }
+
+    /// The topic declarations; nil when there are none to be found and none were asked for.
+    package func topics() throws -> TopicDeclarations? {
+        let directory: String
+        do {
+            directory = try TopicDirectory.locate(explicit: self.text("topics.directory"))
+        } catch {
+            if self.text("topics.directory") != nil { throw ToolError(.notFound, error.description) }
+            return nil
+        }
+        do {
+            return try TopicDeclarations.load(at: directory)
+        } catch {
+            throw ToolError(.usage, error.description)
+        }
+    }
+
+    /// The retry tiers of a domain: from the settings, else from its declarations, else the contract's three.
+    package func tiers(of domain: Domain, topics: TopicDeclarations?) -> [RetryTier] {
+        if let durations = self.durations("retry.tiers") {
+            return durations.map { RetryTier(milliseconds: $0.wholeMilliseconds) }
+        }
+        return topics?.domain(domain)?.retryTiers ?? [5_000, 60_000, 600_000].map { RetryTier(milliseconds: $0) }
+    }
+
+    package func limits() -> EnvelopeLimits {
+        var limits = EnvelopeLimits()
+        if let value = self.integer("limits.value_bytes") { limits.valueBytes = value }
+        if let value = self.integer("limits.headers") { limits.headers = min(value, 127) }
+        if let value = self.integer("limits.header_bytes") { limits.headerBytes = value }
+        if let value = self.integer("limits.json_depth") { limits.jsonDepth = value }
+        return limits
+    }
+}

@@ -1,0 +1,150 @@
+import Commands
+import Foundation
+import KafkaClient
+import KafkaTransport
+import Logging
+import Processor
+import ServiceLifecycle
+import TopicDeclarations
+
+/// Puts a worker together from the settings: the services' handlers, the engine, and Kafka on both sides of it.
+package struct WorkerAssembly: Sendable {
+    private let settings: Settings
+    private let logger: Logger
+    private let domains: [ProcessedDomain]
+    private let group: String
+
+    package init(settings: Settings, logger: Logger) throws {
+        self.settings = settings
+        self.logger = logger
+        let environment = ToolEnvironment.current
+        let names = settings.list("worker.domains") ?? []
+        guard !names.isEmpty || environment.services.count == 1 else {
+            throw ToolError(.usage, "no domain given: use --domain with one of \(environment.domainNames)")
+        }
+        let wanted = names.isEmpty ? environment.services.map(\.domain) : names.map { Domain($0) }
+        let topics = try settings.topics()
+        self.domains = try wanted.map { name in
+            guard let service = environment.service(name) else {
+                throw ToolError(
+                    .usage, "there is no service for the domain \(name); there is \(environment.domainNames)")
+            }
+            var registry = try environment.registry(of: service)
+            registry.updatePolicies { type, policy in settings.apply(to: &policy, of: type) }
+            return ProcessedDomain(names: name, registry: registry, tiers: settings.tiers(of: name, topics: topics))
+        }
+        self.group = settings.text("worker.group") ?? "adjutant.\(wanted.map(\.rawValue).joined(separator: "."))"
+    }
+
+    /// Runs until a signal or a failure that cannot be mended from inside.
+    package func run(ready: @escaping @Sendable () -> Void) async throws {
+        let engine = try self.makeEngine()
+        let service = EngineService(engine: engine, ready: ready)
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [
+                    .init(
+                        service: service, successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .gracefullyShutdownGroup)
+                ], logger: self.logger))
+        let signals = StopSignals(logger: self.logger) { Task { await group.triggerGracefulShutdown() } }
+        defer { signals.cancel() }
+        do {
+            try await group.run()
+        } catch {
+            throw ToolError(error)
+        }
+        self.logger.info("stopped")
+    }
+
+    /// The engine with its source and sink; the cluster is reached and has the topics.
+    package func makeEngine() throws -> Engine {
+        let configuration = try self.settings.kafka()
+        let cluster = try ClusterCheck.topics(configuration, logger: self.logger)
+        let partitions = Dictionary(cluster.map { ($0.name, $0.partitions) }, uniquingKeysWith: { $1 })
+        let inputs = self.domains.flatMap(\.inputTopics)
+        let missing = (inputs + self.domains.flatMap(\.outputTopics)).filter { partitions[$0] == nil }
+        guard missing.isEmpty else {
+            throw ToolError(
+                .notFound,
+                "topics are missing on \(configuration["bootstrap.servers"] ?? ""): \(missing.joined(separator: ", ")); "
+                    + "create them with `\(ToolEnvironment.current.name) topics apply`")
+        }
+        do {
+            let consumer = try KafkaConsumer(
+                configuration: configuration.with(defaults: Self.consumerDefaults(self.group)), logger: self.logger)
+            try consumer.subscribe(inputs)
+            let engine = Engine(
+                domains: self.domains, source: KafkaSource(consumer: consumer), settings: self.engineSettings(),
+                group: self.group, limits: self.settings.limits(), logger: self.logger)
+            engine.connect(
+                try KafkaSink(
+                    configuration: Self.producerConfiguration(configuration), topics: partitions, receiver: engine,
+                    logger: self.logger))
+            return engine
+        } catch {
+            throw ToolError(error)
+        }
+    }
+
+    private func engineSettings() -> EngineSettings {
+        var engine = EngineSettings()
+        if let value = self.settings.integer("worker.concurrency") { engine.concurrency = value }
+        if let value = self.settings.integer("worker.threads") { engine.threads = value }
+        if let value = self.settings.integer("worker.in_flight") { engine.inFlight = value }
+        if let value = self.settings.integer("worker.in_flight_bytes") { engine.inFlightBytes = value }
+        if let value = self.settings.integer("worker.look_ahead") { engine.lookAhead = value }
+        if let value = self.settings.integer("worker.look_ahead_bytes") { engine.lookAheadBytes = value }
+        if let value = self.settings.duration("worker.commit_interval") { engine.commitInterval = value }
+        if let value = self.settings.duration("worker.grace") { engine.grace = value }
+        if let value = self.settings.duration("worker.revoke_grace") { engine.revokeGrace = value }
+        if let value = self.settings.duration("worker.cancellation_grace") { engine.cancellationGrace = value }
+        engine.replyTopics = Set(self.settings.list("worker.reply_topics") ?? [])
+        engine.worker =
+            self.settings.text("worker.name")
+            ?? "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)"
+        return engine
+    }
+
+    /// What the settings may override: prefetching bounded, so that a backlog stays with the broker.
+    package static func consumerDefaults(_ group: String) -> [String: String] {
+        [
+            "group.id": group,
+            "client.id": "adjutant",
+            "queued.min.messages": "10000",
+            "queued.max.messages.kbytes": "16384",
+            "fetch.wait.max.ms": "100",
+        ]
+    }
+
+    /// Properties of the consumer mean nothing to a producer, and librdkafka warns of them.
+    package static func producerConfiguration(_ configuration: KafkaConfiguration) -> KafkaConfiguration {
+        var result = configuration
+        for name in configuration.properties.keys where Self.consumerOnly.contains(where: { name.hasPrefix($0) }) {
+            result[name] = nil
+        }
+        return result.with(defaults: [
+            "client.id": "adjutant", "linger.ms": "2", "message.max.bytes": "16777216",
+            "queue.buffering.max.messages": "1000000", "queue.buffering.max.kbytes": "262144",
+        ])
+    }
+
+    private static let consumerOnly = [
+        "group.", "session.timeout", "heartbeat.", "max.poll", "partition.assignment", "auto.offset", "fetch.", "queued.",
+        "enable.auto", "isolation", "coordinator", "enable.partition.eof", "check.crcs",
+    ]
+}
+
+/// The engine as a long-lived service.
+private struct EngineService: Service {
+    let engine: Engine
+    let ready: @Sendable () -> Void
+
+    func run() async throws {
+        try await withGracefulShutdownHandler {
+            try await self.engine.run(ready: self.ready)
+        } onGracefulShutdown: {
+            self.engine.stop()
+        }
+    }
+}
