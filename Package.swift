@@ -53,6 +53,7 @@ let package = Package(
         .target(
             name: "KafkaClient",
             dependencies: [
+                "Commands",
                 "CRDKafka",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -61,8 +62,8 @@ let package = Package(
         .target(name: "KafkaTransport", dependencies: ["KafkaClient", "Processor", "Commands"]),
 
         // Ordinary users of the library.
-        .target(name: "Commerce", dependencies: ["Commands"]),
-        .target(name: "Lab", dependencies: ["Commands"]),
+        .target(name: "Commerce", dependencies: ["Commands", "JSONCoding"]),
+        .target(name: "Lab", dependencies: ["Commands", "JSONCoding"]),
 
         // What a service author imports, and the tool.
         .target(
@@ -85,9 +86,13 @@ let package = Package(
         // Tests.
         .testTarget(name: "JSONCodingTests", dependencies: ["JSONCoding"]),
         .testTarget(name: "CommandsTests", dependencies: ["Commands"]),
-        .testTarget(name: "TopicDeclarationsTests", dependencies: ["TopicDeclarations"]),
+        .testTarget(name: "TopicDeclarationsTests", dependencies: ["Commands", "TopicDeclarations"]),
         .testTarget(name: "ProcessorTests", dependencies: ["Processor", "Commands"]),
-        .testTarget(name: "CommerceTests", dependencies: ["Commerce", "Lab", "Commands"]),
+        .testTarget(
+            name: "CommerceTests",
+            dependencies: [
+                "Commerce", "Lab", "Commands", "JSONCoding", .product(name: "Logging", package: "swift-log"),
+            ]),
         .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient"]),
         .testTarget(name: "IntegrationTests", dependencies: ["KafkaClient", "Commands"]),
     ]

@@ -37,7 +37,8 @@ enum CommandDecoder {
             return try JSONDocument(bytes: envelope.view.bytes, range: envelope.view.value.range, limits: limits.json)
         } catch {
             throw PoisonReason(
-                code: error.code == .depth ? "JSON_TOO_DEEP" : error.code == .duplicateKey ? "DUPLICATE_KEY" : "BAD_JSON",
+                code: error.code == .depth
+                    ? "JSON_TOO_DEEP" : error.code == .duplicateKey ? "DUPLICATE_KEY" : "BAD_JSON",
                 message: "the data is not acceptable JSON: \(error.message)")
         }
     }

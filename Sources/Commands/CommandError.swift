@@ -78,6 +78,7 @@ public struct CommandError: Error, Sendable, CustomStringConvertible {
 
     public var description: String {
         self.message.isEmpty
-            ? "\(self.failureClass.rawValue) \(self.code)" : "\(self.failureClass.rawValue) \(self.code): \(self.message)"
+            ? "\(self.failureClass.rawValue) \(self.code)"
+            : "\(self.failureClass.rawValue) \(self.code): \(self.message)"
     }
 }

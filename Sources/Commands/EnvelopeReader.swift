@@ -89,7 +89,8 @@ package struct EnvelopeReader: Sendable {
         }
         guard Int(span.count) <= self.limits.idBytes else {
             throw PoisonReason(
-                code: "ID_TOO_LONG", message: "ce_id has \(span.count) bytes, at most \(self.limits.idBytes) are allowed")
+                code: "ID_TOO_LONG",
+                message: "ce_id has \(span.count) bytes, at most \(self.limits.idBytes) are allowed")
         }
         guard Self.isUTF8(envelope.view.bytes, span) else {
             throw PoisonReason(code: "NOT_UTF8", message: "ce_id is not UTF-8")
@@ -155,7 +156,8 @@ package struct EnvelopeReader: Sendable {
         do {
             document = try JSONDocument(bytes: record.bytes, range: record.value.range, limits: self.limits.json)
         } catch {
-            throw PoisonReason(code: "BAD_STRUCTURED_EVENT", message: "the event is not readable JSON: \(error.message)")
+            throw PoisonReason(
+                code: "BAD_STRUCTURED_EVENT", message: "the event is not readable JSON: \(error.message)")
         }
         let view = try StructuredEvent(record: record, document: document).binaryView()
         let index = try self.index(of: view)

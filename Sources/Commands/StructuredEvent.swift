@@ -19,7 +19,8 @@ struct StructuredEvent {
             guard !value.isNull else { continue }
             guard let text = Self.text(value) else {
                 throw PoisonReason(
-                    code: "BAD_ATTRIBUTE", message: "the attribute \(Self.printable(name)) is not a string, number or boolean",
+                    code: "BAD_ATTRIBUTE",
+                    message: "the attribute \(Self.printable(name)) is not a string, number or boolean",
                     id: id)
             }
             if name == "datacontenttype" { contentType = text }

@@ -2,11 +2,11 @@ import Commands
 import JSONCoding
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #else
-    import Darwin
+import Darwin
 #endif
 
 /// Runs the load lab's commands; without a wait it neither sleeps nor draws a number it does not need.

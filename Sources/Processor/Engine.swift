@@ -25,7 +25,7 @@ package final class Engine: Sendable {
     let workers = Mutex<[Worker]>([])
     let control = Mutex(Control())
     let room = RoomSignal()
-    let counters = EngineCounters()
+    package let counters = EngineCounters()
     let writer: EventWriter
     private let sinkBox = SinkBox()
 

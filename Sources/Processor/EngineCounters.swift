@@ -8,8 +8,21 @@ package final class EngineCounters: Sendable {
     package let failed = Atomic<Int>(0)
     package let retried = Atomic<Int>(0)
     package let deadLettered = Atomic<Int>(0)
+    package let acknowledged = Atomic<Int>(0)
+    /// Monotonic microseconds of the first record taken and of the last acknowledgement, for measurements.
+    package let firstConsumedAt = Atomic<Int64>(0)
+    package let lastAcknowledgedAt = Atomic<Int64>(0)
 
-    func consumed(_ count: Int) { self.consumed.add(count, ordering: .relaxed) }
+    func consumed(_ count: Int, at now: Int64) {
+        if self.consumed.add(count, ordering: .relaxed).oldValue == 0 {
+            self.firstConsumedAt.store(now, ordering: .relaxed)
+        }
+    }
+
+    func acknowledged(_ count: Int, at now: Int64) {
+        self.acknowledged.add(count, ordering: .relaxed)
+        self.lastAcknowledgedAt.store(now, ordering: .relaxed)
+    }
 
     func completed(_ disposition: Disposition) {
         switch disposition {

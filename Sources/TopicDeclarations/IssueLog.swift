@@ -50,7 +50,8 @@ struct IssueLog {
         guard range.contains(value) else {
             self.add(
                 pair.value.mark, pair.key,
-                value < range.lowerBound ? "must be at least \(range.lowerBound)" : "must be at most \(range.upperBound)")
+                value < range.lowerBound
+                    ? "must be at least \(range.lowerBound)" : "must be at most \(range.upperBound)")
             return nil
         }
         return value

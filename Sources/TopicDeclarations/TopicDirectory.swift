@@ -13,9 +13,9 @@ public enum TopicDirectory {
         }
     }
 
-    /// The path to load declarations from: the explicit path if there is one; else the first with a `.yaml` file of
-    /// `Topics/` in the current directory, `Topics/` beside or above the executable, and `../share/adjutant/Topics` seen
-    /// from the executable's directory.
+    /// The path to load declarations from: the explicit one if given; else the first place with a `.yaml` file of
+    /// `Topics/` in the current directory, `Topics/` beside or above the executable, and `../share/adjutant/Topics` as
+    /// seen from the executable's directory.
     ///
     /// - Parameters:
     ///   - explicit: A directory or a file, believed when it exists.

@@ -45,7 +45,8 @@ struct TopicDraft {
 
     /// The finished declaration; nil when something it needs is missing or unusable.
     var declaration: TopicDeclaration? {
-        guard let role = self.role, let partitions = self.settings.partitions, let replication = self.settings.replication,
+        guard let role = self.role, let partitions = self.settings.partitions,
+            let replication = self.settings.replication,
             let description = self.description, let schema = self.schema
         else { return nil }
         return TopicDeclaration(

@@ -72,7 +72,8 @@ struct DeclarationTests {
         "Text that is no YAML, or no declaration at all",
         arguments: [
             ("domain: shop\n topics: {", 2), ("domain: [shop", 2), ("a: b: c", 1), ("domain: \"shop", 1), ("", 0),
-            ("- domain", 1), ("shop", 1), ("{domain: shop, domain: shop}", 1), ("topics: *shop", 1), ("a: 1\n---\nb: 2", 2),
+            ("- domain", 1), ("shop", 1), ("{domain: shop, domain: shop}", 1), ("topics: *shop", 1),
+            ("a: 1\n---\nb: 2", 2),
         ])
     func noYAML(text: String, line: Int) throws {
         let error = #expect(throws: TopicDeclarationError.self) {

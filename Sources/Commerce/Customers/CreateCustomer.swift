@@ -57,7 +57,9 @@ enum EmailAddress {
         let parts = text.split(separator: "@", omittingEmptySubsequences: false)
         guard parts.count == 2, text.utf8.count <= 254 else { return false }
         let local = parts[0]
-        let isClean = text.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value != 0x7f && !$0.properties.isWhitespace }
+        let isClean = text.unicodeScalars.allSatisfy {
+            $0.value > 0x20 && $0.value != 0x7f && !$0.properties.isWhitespace
+        }
         guard isClean, (1...64).contains(local.utf8.count), !local.hasPrefix("."), !local.hasSuffix("."),
             !local.contains("..")
         else { return false }

@@ -27,7 +27,8 @@ package final class EmbeddedBroker: @unchecked Sendable {
         try MockWaker.whileAwake(self.bootstrapServers) {
             for (name, partitions) in topics {
                 try KafkaError.check(
-                    rd_kafka_mock_topic_create(self.cluster, name, Int32(partitions), 1), doing: "cannot create \(name)")
+                    rd_kafka_mock_topic_create(self.cluster, name, Int32(partitions), 1), doing: "cannot create \(name)"
+                )
             }
         }
     }

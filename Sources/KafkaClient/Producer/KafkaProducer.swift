@@ -82,7 +82,8 @@ package final class KafkaProducer: Sendable {
                     : UnsafeMutableRawPointer(mutating: (bytes.baseAddress ?? Self.nothing) + Int(span.start))
             }
             let units = (
-                Self.topic(topic.pointer), Self.partition(partition), Self.memory(RD_KAFKA_VTYPE_KEY, pointer(key), key),
+                Self.topic(topic.pointer), Self.partition(partition),
+                Self.memory(RD_KAFKA_VTYPE_KEY, pointer(key), key),
                 Self.memory(RD_KAFKA_VTYPE_VALUE, pointer(value), value), Self.copying, Self.opaque(opaque),
                 Self.headers(headers)
             )
@@ -95,7 +96,8 @@ package final class KafkaProducer: Sendable {
         if let failure { throw KafkaError(consuming: failure, doing: "cannot send to \(topicName)") }
     }
 
-    private static nonisolated(unsafe) let nothing = UnsafeRawPointer(UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 8))
+    private static nonisolated(unsafe) let nothing = UnsafeRawPointer(
+        UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 8))
 
     private static func topic(_ pointer: OpaquePointer) -> rd_kafka_vu_t {
         var unit = rd_kafka_vu_t()

@@ -28,7 +28,8 @@ extension Engine {
             await self.waitForLane(work)
             await self.sendAudit(work, .retried, failure: failure, on: worker)
             self.writer.retry(work, due: due, into: &worker.draft)
-            await self.send(worker, to: work.slot.domain.names.retryTopic(tier), partition: work.record.partition, for: work)
+            await self.send(
+                worker, to: work.slot.domain.names.retryTopic(tier), partition: work.record.partition, for: work)
             self.settle(work, plainSuccess: false)
         case .postponedInPlace(let delay):
             self.waitInPlace(work, milliseconds: delay)
@@ -36,7 +37,8 @@ extension Engine {
             await self.waitForLane(work)
             await self.sendAudit(work, .scheduled, failure: nil, on: worker)
             self.writer.retry(work, due: due, into: &worker.draft)
-            await self.send(worker, to: work.slot.domain.names.retryTopic(tier), partition: work.record.partition, for: work)
+            await self.send(
+                worker, to: work.slot.domain.names.retryTopic(tier), partition: work.record.partition, for: work)
             self.settle(work, plainSuccess: false)
         }
         self.counters.completed(disposition)

@@ -26,6 +26,7 @@ extension Engine: DeliveryReceiver {
             let isEnding = dispatcher.phase != .running && dispatcher.settling == 0
             return ((dispatcher.intakeWaits && dispatcher.hasAmpleRoom) || isEnding, !dispatcher.ready.isEmpty)
         }
+        self.counters.acknowledged(works.count, at: self.clock.monotonic())
         for waiter in waiters { waiter.resume() }
         if wakeIntake {
             self.room.signal()

@@ -158,7 +158,9 @@ extension Engine {
             if let start = envelope.microseconds(.notbefore), start > now {
                 // Rounded up: never early.
                 let delay = (start - now + 999) / 1000
-                guard let tier = domain.tier(forMilliseconds: delay) else { return .end(.postponedInPlace(delay: delay)) }
+                guard let tier = domain.tier(forMilliseconds: delay) else {
+                    return .end(.postponedInPlace(delay: delay))
+                }
                 return .end(.postponedTopic(tier, due: min((start + 999) / 1000, now / 1000 + tier.milliseconds)))
             }
         }
@@ -206,7 +208,9 @@ extension Engine {
     static func timedOut(_ policy: CommandPolicy) -> AttemptFailure {
         AttemptFailure(
             failureClass: .transient, code: "TIMEOUT",
-            message: "the handler ran past its timeout of \(DurationText.text(milliseconds: policy.timeout.wholeMilliseconds))")
+            message:
+                "the handler ran past its timeout of \(DurationText.text(milliseconds: policy.timeout.wholeMilliseconds))"
+        )
     }
 
     /// Another attempt, in place or by a retry topic, or the end when the attempts are used up.

@@ -111,7 +111,9 @@ extension Engine {
         }
         for work in tried { self.parkForRetry(work) }
         guard (isQuiet && tried.isEmpty) || now >= deadline else { return false }
-        if !isQuiet { self.logger.warning("the grace period is over: commands that still run will run again elsewhere") }
+        if !isQuiet {
+            self.logger.warning("the grace period is over: commands that still run will run again elsewhere")
+        }
         self.end()
         return true
     }

@@ -137,7 +137,7 @@ extension Engine {
             }
             return full
         }
-        self.counters.consumed(batch.records.count)
+        self.counters.consumed(batch.records.count, at: monotonic)
         batch.records.removeAll(keepingCapacity: true)
         if !toPause.isEmpty { self.source.pause(toPause) }
         self.executor.nudge()

@@ -56,7 +56,9 @@ struct Dispatcher {
     }
 
     mutating func slot(topic: String, partition: Int32) -> PartitionSlot? {
-        if let slot = self.lastSlot, slot.partition.partition == partition, slot.partition.topic == topic { return slot }
+        if let slot = self.lastSlot, slot.partition.partition == partition, slot.partition.topic == topic {
+            return slot
+        }
         self.lastSlot = self.slots[TopicPartition(topic, partition)]
         return self.lastSlot
     }

@@ -2,7 +2,8 @@ import ArgumentParser
 
 /// Options of every command that talks to a cluster.
 package struct ConnectionOptions: ParsableArguments {
-    @Option(name: [.customLong("bootstrap-servers"), .customShort("b")], help: "Brokers to start from: host:port,host:port")
+    @Option(
+        name: [.customLong("bootstrap-servers"), .customShort("b")], help: "Brokers to start from: host:port,host:port")
     package var bootstrapServers: String?
 
     @Option(help: "A YAML file with settings; flags and ADJUTANT_… variables go over it")

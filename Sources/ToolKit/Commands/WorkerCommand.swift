@@ -43,14 +43,17 @@ struct WorkerCommand: AsyncParsableCommand {
 
     func run() async throws {
         var settings = try self.connection.settings()
-        try settings.set("worker.domains", self.domain.isEmpty ? nil : self.domain.joined(separator: ","), flag: "domain")
+        try settings.set(
+            "worker.domains", self.domain.isEmpty ? nil : self.domain.joined(separator: ","), flag: "domain")
         try settings.set("worker.group", self.group, flag: "group")
         try settings.set("worker.concurrency", self.concurrency.map(String.init), flag: "concurrency")
         try settings.set("worker.name", self.name, flag: "name")
         try settings.set("log.level", self.logLevel, flag: "log-level")
         try settings.set("database.url", self.databaseURL, flag: "database-url")
         guard settings.text("database.url") == nil else {
-            throw ToolError(.usage, "this version of \(ToolEnvironment.current.name) keeps nothing in a database: leave database.url out")
+            throw ToolError(
+                .usage,
+                "this version of \(ToolEnvironment.current.name) keeps nothing in a database: leave database.url out")
         }
         let logger = try settings.logger()
         let worker = try WorkerAssembly(settings: settings, logger: logger)

@@ -59,7 +59,8 @@ package enum SettingSchema {
     package static func kind(of path: String) -> Kind? {
         if path.hasPrefix(self.kafkaPrefix), path.count > self.kafkaPrefix.count { return .text }
         if path.hasPrefix(self.typesPrefix) {
-            return self.typeEntries.first { path.hasSuffix(".\($0.path)") && path.split(separator: ".").count > 2 }?.kind
+            return self.typeEntries.first { path.hasSuffix(".\($0.path)") && path.split(separator: ".").count > 2 }?
+                .kind
         }
         return self.entries.first { $0.path == path }?.kind
     }

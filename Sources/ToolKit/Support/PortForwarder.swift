@@ -99,7 +99,9 @@ final class PortForwarder: @unchecked Sendable {
     private static func writeAll(_ descriptor: Int32, _ buffer: [UInt8], _ count: Int) -> Bool {
         var sent = 0
         while sent < count {
-            let result = buffer.withUnsafeBytes { send(descriptor, $0.baseAddress! + sent, count - sent, Int32(MSG_NOSIGNAL)) }
+            let result = buffer.withUnsafeBytes {
+                send(descriptor, $0.baseAddress! + sent, count - sent, Int32(MSG_NOSIGNAL))
+            }
             guard result > 0 else { return false }
             sent += result
         }

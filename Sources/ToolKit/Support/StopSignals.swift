@@ -15,7 +15,8 @@ final class StopSignals: @unchecked Sendable {
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {
                 guard counter.next() > 1 else {
-                    logger.info("signal received: stopping; a second one stops at once", metadata: ["signal": "\(number)"])
+                    logger.info(
+                        "signal received: stopping; a second one stops at once", metadata: ["signal": "\(number)"])
                     stop()
                     return
                 }

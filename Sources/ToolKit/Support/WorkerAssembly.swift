@@ -130,7 +130,8 @@ package struct WorkerAssembly: Sendable {
     }
 
     private static let consumerOnly = [
-        "group.", "session.timeout", "heartbeat.", "max.poll", "partition.assignment", "auto.offset", "fetch.", "queued.",
+        "group.", "session.timeout", "heartbeat.", "max.poll", "partition.assignment", "auto.offset", "fetch.",
+        "queued.",
         "enable.auto", "isolation", "coordinator", "enable.partition.eof", "check.crcs",
     ]
 }
