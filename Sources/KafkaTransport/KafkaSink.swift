@@ -32,9 +32,7 @@ package final class KafkaSink: EventSink {
         self.logger = logger
         let producer = try Self.makeProducer(configuration, topics: topics, logger: logger)
         self.state = Mutex(State(current: producer, topics: topics))
-        let thread = Thread { [self] in self.serve() }
-        thread.name = "adj-delivery"
-        thread.start()
+        NamedThread.start("adj-delivery") { [self] in self.serve() }
     }
 
     private static func makeProducer(

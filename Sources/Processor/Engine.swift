@@ -62,10 +62,7 @@ package final class Engine: Sendable {
     /// - Parameter ready: Called once, when the first partitions are assigned.
     package func run(ready: @escaping @Sendable () -> Void) async throws {
         self.executor.start(threads: self.settings.threads) { [unowned self] in self.refill() }
-        let intake = Thread { self.runIntake(ready: ready) }
-        intake.name = "adj-intake"
-        intake.stackSize = 8 << 20
-        intake.start()
+        NamedThread.start("adj-intake") { self.runIntake(ready: ready) }
         await withCheckedContinuation { continuation in
             let hasEnded = self.control.withLock { control in
                 if !control.hasEnded { control.ended = continuation }

@@ -26,10 +26,7 @@ final class LaneExecutor: TaskExecutor, @unchecked Sendable {
         self.refill = refill
         self.threads = threads
         for index in 0..<threads {
-            let thread = Thread { self.loop() }
-            thread.name = "adj-lane-\(index)"
-            thread.stackSize = 8 << 20
-            thread.start()
+            NamedThread.start("adj-lane-\(index)") { self.loop() }
         }
     }
 
