@@ -104,5 +104,7 @@ for target in package.targets where target.type == .regular || target.type == .e
     settings.append(.swiftLanguageMode(.v6))
     settings.append(.enableUpcomingFeature("ExistentialAny"))
     settings.append(.enableUpcomingFeature("MemberImportVisibility"))
+    // Async functions run where their caller runs: no executor is looked up for each of a command's steps.
+    settings.append(.enableUpcomingFeature("NonisolatedNonsendingByDefault"))
     target.swiftSettings = settings
 }

@@ -33,19 +33,31 @@ package enum Attribute: Int, CaseIterable, Sendable {
     }
 }
 
-/// Finds the attribute that a header name stands for, by length first.
+/// Finds the attribute that a header name stands for: by the name's length and last bytes, then by all of it.
 struct AttributeNames: Sendable {
-    private let byLength: [[(name: [UInt8], attribute: Attribute)]]
-
     static let shared = AttributeNames()
 
+    /// Per length of name (below 32) up to eight candidates, as raw values; 255 for none.
+    private let candidates: [UInt8]
+    /// All names one after another, and where each begins.
+    private let names: [UInt8]
+    private let starts: [Int]
+
     private init() {
-        var table = [[(name: [UInt8], attribute: Attribute)]](repeating: [], count: 32)
+        var candidates = [UInt8](repeating: 255, count: 32 * 8)
+        var names: [UInt8] = []
+        var starts: [Int] = []
         for attribute in Attribute.allCases {
             let name = Array(attribute.headerName.utf8)
-            table[name.count].append((name, attribute))
+            starts.append(names.count)
+            names.append(contentsOf: name)
+            let row = name.count * 8
+            let free = (row..<row + 8).first { candidates[$0] == 255 }!
+            candidates[free] = UInt8(attribute.rawValue)
         }
-        self.byLength = table
+        self.candidates = candidates
+        self.names = names
+        self.starts = starts
     }
 
     static func isCloudEvents(_ bytes: [UInt8], _ name: ByteSpan) -> Bool {
@@ -55,22 +67,29 @@ struct AttributeNames: Sendable {
     }
 
     static func isExtension(_ bytes: [UInt8], _ name: ByteSpan) -> Bool {
-        self.isCloudEvents(bytes, name) && self.shared.attribute(bytes, name) == nil
+        self.isCloudEvents(bytes, name) && self.shared.position(bytes, name) < 0
     }
 
     func attribute(_ bytes: [UInt8], _ span: ByteSpan) -> Attribute? {
+        let position = self.position(bytes, span)
+        return position < 0 ? nil : Attribute(rawValue: position)
+    }
+
+    /// The attribute's raw value, or -1.
+    func position(_ bytes: [UInt8], _ span: ByteSpan) -> Int {
         let count = Int(span.count)
-        guard count < self.byLength.count else { return nil }
+        guard count < 32, count > 0 else { return -1 }
         let start = Int(span.start)
-        candidates: for candidate in self.byLength[count] {
+        var row = count * 8
+        while row < count * 8 + 8, self.candidates[row] != 255 {
+            let candidate = Int(self.candidates[row])
+            let name = self.starts[candidate]
             // Names of equal length differ near their end more often than near their shared "ce_" start.
             var index = count - 1
-            while index >= 0 {
-                if bytes[start + index] != candidate.name[index] { continue candidates }
-                index -= 1
-            }
-            return candidate.attribute
+            while index >= 0, bytes[start + index] == self.names[name + index] { index -= 1 }
+            if index < 0 { return candidate }
+            row += 1
         }
-        return nil
+        return -1
     }
 }

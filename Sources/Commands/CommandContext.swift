@@ -3,32 +3,38 @@ import Logging
 /// What a handler knows about the command besides its data.
 public struct CommandContext: Sendable {
     package let envelope: Envelope
-    /// The domain whose topics the command came from.
-    public let domain: Domain
+    private let surroundings: ContextSurroundings
     /// Which run of the handler this is, counted from 1.
     public let attempt: Int
     /// How many runs the policy allows.
     public let maxAttempts: Int
     /// When this attempt times out.
     public let deadline: ContinuousClock.Instant
-    /// The name of the worker process that runs the handler.
-    public let worker: String
-    /// Where the command was first read.
-    public let origin: RecordOrigin
-    private let baseLogger: Logger
-
     package init(
-        envelope: Envelope, domain: Domain, attempt: Int, maxAttempts: Int, deadline: ContinuousClock.Instant,
-        worker: String, origin: RecordOrigin, logger: Logger
+        envelope: Envelope, surroundings: ContextSurroundings, attempt: Int, maxAttempts: Int,
+        deadline: ContinuousClock.Instant
     ) {
         self.envelope = envelope
-        self.domain = domain
+        self.surroundings = surroundings
         self.attempt = attempt
         self.maxAttempts = maxAttempts
         self.deadline = deadline
-        self.worker = worker
-        self.origin = origin
-        self.baseLogger = logger
+    }
+
+    /// The domain whose topics the command came from.
+    public var domain: Domain { self.surroundings.domain }
+    /// The name of the worker process that runs the handler.
+    public var worker: String { self.surroundings.worker }
+
+    /// Where the command was first read: the commands topic, also on a later attempt by way of a retry topic.
+    public var origin: RecordOrigin {
+        let record = self.envelope.original
+        if record.topic != self.surroundings.domain.commandsTopic, let text = self.envelope.text(.origin),
+            let origin = RecordOrigin(text)
+        {
+            return origin
+        }
+        return RecordOrigin(topic: record.topic, partition: record.partition, offset: record.offset)
     }
 
     /// The command id: the same on every attempt, so it serves as an idempotency key towards other systems.
@@ -55,12 +61,25 @@ public struct CommandContext: Sendable {
 
     /// Logs with the command's id, type, key and attempt as metadata.
     public var logger: Logger {
-        var logger = self.baseLogger
+        var logger = self.surroundings.logger
         logger[metadataKey: "command.id"] = "\(self.commandID)"
         logger[metadataKey: "command.type"] = "\(self.envelope.type)"
         logger[metadataKey: "command.attempt"] = "\(self.attempt)"
         if let key = self.key { logger[metadataKey: "command.key"] = "\(key)" }
         return logger
+    }
+}
+
+/// What all commands of a domain share in one worker.
+package final class ContextSurroundings: Sendable {
+    package let domain: Domain
+    package let worker: String
+    package let logger: Logger
+
+    package init(domain: Domain, worker: String, logger: Logger) {
+        self.domain = domain
+        self.worker = worker
+        self.logger = logger
     }
 }
 

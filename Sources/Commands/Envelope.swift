@@ -28,9 +28,14 @@ package struct Envelope: Sendable {
 
     package func has(_ attribute: Attribute) -> Bool { self.index[attribute.rawValue] >= 0 }
 
+    /// Whether the attribute is there and not empty.
+    func isFilled(_ attribute: Attribute) -> Bool { self.span(attribute).map { $0.count > 0 } ?? false }
+
     /// The attribute's bytes inside `view.bytes`.
-    package func span(_ attribute: Attribute) -> ByteSpan? {
-        let position = self.index[attribute.rawValue]
+    package func span(_ attribute: Attribute) -> ByteSpan? { self.span(at: attribute.rawValue) }
+
+    func span(at attribute: Int) -> ByteSpan? {
+        let position = self.index[attribute]
         guard position >= 0 else { return nil }
         let span = self.view.headers[Int(position)].value
         return span.isNull ? nil : span

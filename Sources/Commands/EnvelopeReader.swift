@@ -24,34 +24,40 @@ package struct EnvelopeReader: Sendable {
 
     private func index(of record: Record) throws(PoisonReason) -> AttributeIndex {
         var index = AttributeIndex()
-        let names = AttributeNames.shared
         guard record.headers.count <= self.limits.headers else {
             throw PoisonReason(
                 code: "TOO_MANY_HEADERS",
                 message: "\(record.headers.count) headers, at most \(self.limits.headers) are allowed",
                 id: self.salvagedID(record))
         }
+        let names = AttributeNames.shared
+        let largest = Int32(clamping: self.limits.headerBytes)
         for position in record.headers.indices {
             let header = record.headers[position]
-            guard Int(header.value.count) <= self.limits.headerBytes, Int(header.name.count) <= self.limits.headerBytes
-            else {
-                throw PoisonReason(
-                    code: "HEADER_TOO_LARGE",
-                    message: "header \(position) has \(max(header.value.count, header.name.count)) bytes, "
-                        + "at most \(self.limits.headerBytes) are allowed",
-                    id: self.salvagedID(record))
+            if header.value.count > largest || header.name.count > largest {
+                throw self.headerTooLarge(record, position)
             }
-            guard let attribute = names.attribute(record.bytes, header.name) else {
+            let attribute = names.position(record.bytes, header.name)
+            if attribute < 0 {
                 if AttributeNames.isCloudEvents(record.bytes, header.name) { index.hasExtensions = true }
                 continue
             }
-            if index.positions[attribute.rawValue] >= 0, attribute.isEnvelope {
-                throw PoisonReason(
-                    code: "DUPLICATE_ATTRIBUTE", message: "header \(attribute.headerName) appears more than once")
+            if index.positions[attribute] >= 0, attribute <= Attribute.sagaid.rawValue {
+                let name = Attribute(rawValue: attribute)?.headerName ?? ""
+                throw PoisonReason(code: "DUPLICATE_ATTRIBUTE", message: "header \(name) appears more than once")
             }
-            index.positions[attribute.rawValue] = Int8(truncatingIfNeeded: position)
+            index.positions[attribute] = Int8(truncatingIfNeeded: position)
         }
         return index
+    }
+
+    private func headerTooLarge(_ record: Record, _ position: Int) -> PoisonReason {
+        let header = record.headers[position]
+        return PoisonReason(
+            code: "HEADER_TOO_LARGE",
+            message: "header \(position) has \(max(header.value.count, header.name.count)) bytes, "
+                + "at most \(self.limits.headerBytes) are allowed",
+            id: self.salvagedID(record))
     }
 
     private func isStructured(_ record: Record, _ index: AttributeIndex) -> Bool {
@@ -68,12 +74,11 @@ package struct EnvelopeReader: Sendable {
     private func finish(original: Record, view: Record, index: AttributeIndex) throws(PoisonReason) -> Envelope {
         let envelope = Envelope(original: original, view: view, index: index)
         let id = try self.checkedID(envelope)
-        for attribute in [Attribute.specversion, .source, .type] {
-            guard let span = envelope.span(attribute), span.count > 0 else {
-                throw PoisonReason(
-                    code: "MISSING_ATTRIBUTE", message: "\(attribute.headerName) is missing or empty",
-                    id: String(decoding: view.bytes[id.range], as: UTF8.self))
-            }
+        if !envelope.isFilled(.specversion) || !envelope.isFilled(.source) || !envelope.isFilled(.type) {
+            let missing = [Attribute.specversion, .source, .type].first { !envelope.isFilled($0) }!
+            throw PoisonReason(
+                code: "MISSING_ATTRIBUTE", message: "\(missing.headerName) is missing or empty",
+                id: String(decoding: view.bytes[id.range], as: UTF8.self))
         }
         if let failure = self.brokenAttribute(envelope) {
             throw PoisonReason(
@@ -101,16 +106,20 @@ package struct EnvelopeReader: Sendable {
     /// The rules beyond presence; one place so that the hot path is a handful of comparisons.
     private func brokenAttribute(_ envelope: Envelope) -> (code: String, message: String)? {
         let view = envelope.view
-        for attribute in Attribute.allCases {
-            guard attribute.isEnvelope, let span = envelope.span(attribute) else { continue }
-            if !Self.isUTF8(view.bytes, span) { return ("NOT_UTF8", "\(attribute.headerName) is not UTF-8") }
+        for position in 0...Attribute.sagaid.rawValue {
+            guard let span = envelope.span(at: position) else { continue }
+            if !Self.isUTF8(view.bytes, span) {
+                return ("NOT_UTF8", "\(Attribute(rawValue: position)?.headerName ?? "") is not UTF-8")
+            }
         }
-        if let version = envelope.span(.specversion), !view.bytes[version.range].elementsEqual("1.0".utf8) {
+        if let version = envelope.span(.specversion), !Self.isVersion1(view.bytes, version) {
             return ("UNSUPPORTED_SPECVERSION", "ce_specversion must be 1.0")
         }
-        for attribute in [Attribute.expirytime, .notbefore]
-        where envelope.has(attribute) && envelope.microseconds(attribute) == nil {
-            return ("BAD_TIME", "\(attribute.headerName) is not an RFC 3339 time")
+        if envelope.has(.expirytime), envelope.microseconds(.expirytime) == nil {
+            return ("BAD_TIME", "ce_expirytime is not an RFC 3339 time")
+        }
+        if envelope.has(.notbefore), envelope.microseconds(.notbefore) == nil {
+            return ("BAD_TIME", "ce_notbefore is not an RFC 3339 time")
         }
         if envelope.original.value.isNull {
             return ("TOMBSTONE", "the record has no value (a tombstone), so there is no command in it")
@@ -130,6 +139,11 @@ package struct EnvelopeReader: Sendable {
             return nil
         }
         return record.text(span)
+    }
+
+    private static func isVersion1(_ bytes: [UInt8], _ span: ByteSpan) -> Bool {
+        let start = Int(span.start)
+        return span.count == 3 && bytes[start] == 49 && bytes[start + 1] == 46 && bytes[start + 2] == 48
     }
 
     static func isUTF8(_ bytes: [UInt8], _ span: ByteSpan) -> Bool {

@@ -56,14 +56,26 @@ public struct RegistrationError: Error, Sendable, CustomStringConvertible {
 }
 
 /// One command type with its policy and its code, the data's type erased.
-package struct HandlerEntry: Sendable {
+package final class HandlerEntry: Sendable {
     package let type: CommandType
-    package var policy: CommandPolicy
+    package let policy: CommandPolicy
     package let typeBytes: [UInt8]
     package let inputName: String
     package let outputName: String
     /// Decodes, validates, runs, and encodes the output as JSON.
     package let run: @Sendable (_ context: CommandContext, _ limits: EnvelopeLimits) async throws -> [UInt8]
+
+    private init(_ other: HandlerEntry, policy: CommandPolicy) {
+        self.type = other.type
+        self.policy = policy
+        self.typeBytes = other.typeBytes
+        self.inputName = other.inputName
+        self.outputName = other.outputName
+        self.run = other.run
+    }
+
+    /// The same handler under another policy.
+    func with(policy: CommandPolicy) -> HandlerEntry { HandlerEntry(self, policy: policy) }
 
     init<C: Command>(
         type: CommandType, policy: CommandPolicy,
@@ -109,7 +121,11 @@ package struct HandlerRegistry: Sendable {
     }
 
     package mutating func updatePolicies(_ update: (CommandType, inout CommandPolicy) -> Void) {
-        for index in self.entries.indices { update(self.entries[index].type, &self.entries[index].policy) }
+        self.entries = self.entries.map { entry in
+            var policy = entry.policy
+            update(entry.type, &policy)
+            return entry.with(policy: policy)
+        }
     }
 
     /// FNV-1a, 64 bits.

@@ -20,12 +20,12 @@ package final class KafkaSink: EventSink {
         var current: KafkaProducer
         /// Producers that failed: served until they have reported everything, freed at the end.
         var retired: [KafkaProducer] = []
-        var topics: [String: Int32] = [:]
+        var topics: [(name: String, partitions: Int32)] = []
         var isClosing = false
     }
 
     package init(
-        configuration: KafkaConfiguration, topics: [String: Int32], receiver: any DeliveryReceiver, logger: Logger
+        configuration: KafkaConfiguration, topics: [(name: String, partitions: Int32)], receiver: any DeliveryReceiver, logger: Logger
     ) throws {
         self.configuration = configuration
         self.receiver = receiver
@@ -36,11 +36,9 @@ package final class KafkaSink: EventSink {
     }
 
     private static func makeProducer(
-        _ configuration: KafkaConfiguration, topics: [String: Int32], logger: Logger
+        _ configuration: KafkaConfiguration, topics: [(name: String, partitions: Int32)], logger: Logger
     ) throws -> KafkaProducer {
-        let producer = try KafkaProducer(configuration: configuration, logger: logger)
-        for (topic, partitions) in topics { producer.open(topic, partitions: partitions) }
-        return producer
+        try KafkaProducer(configuration: configuration, topics: topics, logger: logger)
     }
 
     // MARK: - EventSink

@@ -12,7 +12,7 @@ public struct LabRun: Command {
     }
 
     /// Any JSON, returned as it came.
-    public var echo: JSONValue?
+    public var echo: JSONFragment?
     /// Milliseconds of waiting, or an object with `min` and `max` between which they are drawn.
     public var durationMs: JSONValue?
     public var fail: Failure?
@@ -104,7 +104,7 @@ public struct LabRun: Command {
 /// What a run returns.
 public struct LabResult: Codable, Sendable, Hashable {
     /// What the command asked to have echoed; null when nothing.
-    public var echo: JSONValue
+    public var echo: JSONFragment
     public var attempt: Int
     /// The worker process that ran the command.
     public var worker: String

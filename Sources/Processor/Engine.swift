@@ -27,6 +27,7 @@ package final class Engine: Sendable {
     let room = RoomSignal()
     package let counters = EngineCounters()
     let writer: EventWriter
+    let surroundings: [Domain: ContextSurroundings]
     private let sinkBox = SinkBox()
 
     /// What the outside asks of the engine, and how it ended.
@@ -49,6 +50,10 @@ package final class Engine: Sendable {
         self.clock = clock
         self.logger = logger
         self.writer = EventWriter(worker: settings.worker, group: group)
+        self.surroundings = Dictionary(
+            uniqueKeysWithValues: domains.map {
+                ($0.names, ContextSurroundings(domain: $0.names, worker: settings.worker, logger: logger))
+            })
         self.dispatcher = Mutex(Dispatcher(settings: settings))
     }
 

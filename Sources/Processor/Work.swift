@@ -103,6 +103,7 @@ package final class PartitionSlot: @unchecked Sendable {
     let partition: TopicPartition
     let domain: ProcessedDomain
     let isRetry: Bool
+    let surroundings: ContextSurroundings
     /// Rises with every assignment of the process.
     let epoch: UInt64
 
@@ -118,7 +119,11 @@ package final class PartitionSlot: @unchecked Sendable {
     /// Readable without the lock by those who publish.
     let isGone = Atomic<Bool>(false)
 
-    init(partition: TopicPartition, domain: ProcessedDomain, epoch: UInt64, progress: PartitionProgress) {
+    init(
+        partition: TopicPartition, domain: ProcessedDomain, epoch: UInt64, progress: PartitionProgress,
+        surroundings: ContextSurroundings
+    ) {
+        self.surroundings = surroundings
         self.partition = partition
         self.domain = domain
         self.isRetry = partition.topic != domain.names.commandsTopic
@@ -157,7 +162,7 @@ package final class ProcessedDomain: Sendable {
     package var inputTopics: [String] { [self.names.commandsTopic] + self.tiers.map { self.names.retryTopic($0) } }
     /// The topics to write.
     package var outputTopics: [String] {
-        [self.resultsTopic, self.failuresTopic, self.auditTopic, self.deadLetterTopic]
+        [self.resultsTopic, self.auditTopic, self.failuresTopic, self.deadLetterTopic]
     }
 
     /// The longest tier that is not longer than the delay; nil when the delay is to be waited in place.

@@ -38,6 +38,10 @@ extension DecodingState {
         if T.self == JSONValue.self {
             return Self.same(node < 0 ? JSONValue.null : JSONValue(JSONNode(document: document, index: node)), as: type)
         }
+        if T.self == JSONFragment.self {
+            let fragment = node < 0 ? JSONFragment.null : JSONFragment(JSONNode(document: document, index: node))
+            return Self.same(fragment, as: type)
+        }
         if isCollecting {
             return try collected(type, at: node)
         }

@@ -12,6 +12,8 @@ final class DecodingState {
     private var lastCursor = 0
 
     /// Whether failures are recorded and answered with placeholders.
+    private var underscoresObject = -1
+    private var underscores = false
     var isCollecting = false
     var collector = ProblemCollector()
 
@@ -30,7 +32,7 @@ final class DecodingState {
         var name = name
         let found = name.withUTF8 { bytes in
             let exact = document.find(bytes, in: object, cursor: &cursor)
-            if exact >= 0 || !options.acceptsSnakeCase {
+            if exact >= 0 || !options.acceptsSnakeCase || !hasUnderscores(in: object) {
                 return exact
             }
             return document.findSnakeCase(bytes, in: object, cursor: &cursor)
@@ -41,6 +43,16 @@ final class DecodingState {
             collector.names[found] = name
         }
         return found
+    }
+
+    /// Whether some key of an object has an underscore or an escape; looked up once for an object that is read in one go.
+    @inline(__always)
+    private func hasUnderscores(in object: Int) -> Bool {
+        if underscoresObject != object {
+            underscoresObject = object
+            underscores = document.hasUnderscoreKey(in: object)
+        }
+        return underscores
     }
 
     /// Makes the next lookup in an object start after one of its values.

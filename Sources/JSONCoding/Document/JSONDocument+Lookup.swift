@@ -37,6 +37,25 @@ extension JSONDocument {
     }
 
     /// The value of the member whose key is the snake-case form of a name, or -1.
+    /// Whether a key of the object might be spelt in snake case.
+    @inline(never)
+    func hasUnderscoreKey(in object: Int) -> Bool {
+        if tape[object].has(TapeEntry.hasEscapedKey) {
+            return true
+        }
+        let end = Int(tape[object].next)
+        return withBase { base in
+            var index = object + 1
+            while index < end {
+                for position in tape[index].range where base[position] == UInt8(ascii: "_") {
+                    return true
+                }
+                index = Int(tape[index + 1].next)
+            }
+            return false
+        }
+    }
+
     @inline(never)
     func findSnakeCase(_ name: UnsafeBufferPointer<UInt8>, in object: Int, cursor: inout Int) -> Int {
         guard name.contains(where: { $0 &- UInt8(ascii: "A") < 26 }) else {

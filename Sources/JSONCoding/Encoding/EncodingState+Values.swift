@@ -47,6 +47,8 @@ extension EncodingState {
             buffer.write(unsafeBitCast(value, to: Data.self).base64EncodedString())
         } else if T.self == JSONValue.self {
             buffer.write(unsafeBitCast(value, to: JSONValue.self))
+        } else if T.self == JSONFragment.self {
+            buffer.write(raw: unsafeBitCast(value, to: JSONFragment.self).bytes)
         } else {
             return false
         }

@@ -83,6 +83,12 @@ final class OutputBuffer: ByteSink {
         JSONText.append(plain: text, to: &sink)
     }
 
+    /// Appends bytes as they are.
+    @inline(__always)
+    func write(raw bytes: [UInt8]) {
+        bytes.withUnsafeBufferPointer { append(contentsOf: $0) }
+    }
+
     /// Appends null.
     @inline(__always)
     func writeNull() {

@@ -30,4 +30,27 @@ package struct KafkaMetadata: Sendable {
                 error: topic.err == RD_KAFKA_RESP_ERR_NO_ERROR ? nil : KafkaError.Code(topic.err))
         }
     }
+
+    /// Of the partitions one for each broker that leads some of them; none when the brokers do not answer in time.
+    func onePerLeader(_ partitions: Set<KafkaPartition>, milliseconds: Int) -> [KafkaPartition] {
+        var result: UnsafePointer<rd_kafka_metadata>?
+        guard !partitions.isEmpty,
+            rd_kafka_metadata(self.handle.pointer, 0, nil, &result, Int32(clamping: milliseconds))
+                == RD_KAFKA_RESP_ERR_NO_ERROR, let result
+        else { return [] }
+        defer { rd_kafka_metadata_destroy(result) }
+        var chosen: [Int32: KafkaPartition] = [:]
+        for index in 0..<Int(result.pointee.topic_cnt) {
+            let topic = result.pointee.topics[index]
+            let name = String(cString: topic.topic)
+            for position in 0..<Int(topic.partition_cnt) {
+                let described = topic.partitions[position]
+                let partition = KafkaPartition(topic: name, partition: described.id)
+                if described.leader >= 0, chosen[described.leader] == nil, partitions.contains(partition) {
+                    chosen[described.leader] = partition
+                }
+            }
+        }
+        return Array(chosen.values)
+    }
 }

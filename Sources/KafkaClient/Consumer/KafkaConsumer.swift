@@ -1,6 +1,7 @@
 import CRDKafka
 import Commands
 import Logging
+import Synchronization
 
 /// What a poll can bring besides records.
 package enum KafkaConsumerEvent: Sendable {
@@ -21,6 +22,8 @@ package enum KafkaConsumerEvent: Sendable {
 package final class KafkaConsumer: Sendable {
     private let handle: KafkaHandle
     private let reader = RecordReader()
+    private let waker: FetchWaker?
+    private let assigned = Mutex<Set<KafkaPartition>>([])
 
     /// - Parameter configuration: `bootstrap.servers` and `group.id` at least; commits are explicit whatever it says.
     package init(configuration: KafkaConfiguration, logger: Logger) throws(KafkaError) {
@@ -28,6 +31,9 @@ package final class KafkaConsumer: Sendable {
             "auto.offset.reset": "error", "enable.partition.eof": "false",
             "partition.assignment.strategy": "range,roundrobin",
         ])
+        if !FetchWaker.isNeeded {
+            configuration = configuration.with(defaults: ["fetch.queue.backoff.ms": "10"])
+        }
         configuration["enable.auto.commit"] = "false"
         configuration["enable.auto.offset.store"] = "false"
         self.handle = try KafkaHandle(
@@ -35,6 +41,10 @@ package final class KafkaConsumer: Sendable {
             events: RD_KAFKA_EVENT_FETCH | RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT
                 | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS,
             logger: logger)
+        let queued = configuration["queued.min.messages"].flatMap { Int($0) } ?? 100_000
+        self.waker =
+            FetchWaker.isNeeded
+            ? FetchWaker(handle: self.handle, lowWater: max(queued / 2, 1)) : nil
     }
 
     package func subscribe(_ topics: [String]) throws(KafkaError) {
@@ -50,6 +60,7 @@ package final class KafkaConsumer: Sendable {
     ) -> KafkaConsumerEvent? {
         var wait = Int32(clamping: milliseconds)
         var taken = 0
+        defer { if taken > 0 { self.waker?.noteTaken(taken) } }
         while taken < limit {
             guard let event = rd_kafka_queue_poll(self.handle.queue, wait) else { return nil }
             defer { rd_kafka_event_destroy(event) }
@@ -123,6 +134,17 @@ package final class KafkaConsumer: Sendable {
                 try KafkaError.check(rd_kafka_assign(self.handle.pointer, list), doing: "cannot take partitions on")
             }
         }
+        self.watch { $0.formUnion(partitions.map { KafkaPartition(topic: $0.topic, partition: $0.partition) }) }
+    }
+
+    /// Tells the waker which leaders there are to keep awake. Blocks a little.
+    private func watch(_ change: (inout Set<KafkaPartition>) -> Void) {
+        guard let waker = self.waker else { return }
+        let partitions = self.assigned.withLock { assigned in
+            change(&assigned)
+            return assigned
+        }
+        waker.watch(self.metadata.onePerLeader(partitions, milliseconds: 2000))
     }
 
     /// Answers a revoke.
@@ -136,6 +158,7 @@ package final class KafkaConsumer: Sendable {
                 try KafkaError.check(rd_kafka_assign(self.handle.pointer, nil), doing: "cannot give partitions up")
             }
         }
+        self.watch { $0.subtract(partitions.map { KafkaPartition(topic: $0.topic, partition: $0.partition) }) }
     }
 
     package func pause(_ partitions: [KafkaPartition]) {
@@ -197,6 +220,7 @@ package final class KafkaConsumer: Sendable {
 
     /// Leaves the group and frees everything. Blocks; the last rebalance is answered here.
     package func close() {
+        self.waker?.stop()
         if let error = rd_kafka_consumer_close_queue(self.handle.pointer, self.handle.queue) {
             rd_kafka_error_destroy(error)
         } else {

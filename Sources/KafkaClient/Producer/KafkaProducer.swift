@@ -13,6 +13,8 @@ package struct KafkaDelivery {
 /// An idempotent producer. Sending is for any thread; one thread calls ``serve(milliseconds:_:)`` for the reports.
 package final class KafkaProducer: Sendable {
     let handle: KafkaHandle
+    /// The topics known from the start, looked through in order: a handful, and the busiest first.
+    private let known: [(name: String, handle: TopicHandle)]
     private let topics = Mutex<[String: TopicHandle]>([:])
 
     /// `@unchecked Sendable`: topic handles are thread-safe by librdkafka's promise.
@@ -21,7 +23,10 @@ package final class KafkaProducer: Sendable {
         var partitions: Int32
     }
 
-    package init(configuration: KafkaConfiguration, logger: Logger) throws(KafkaError) {
+    /// - Parameter topics: Topics to be sent to, with their numbers of partitions; others are opened when needed.
+    package init(
+        configuration: KafkaConfiguration, topics: [(name: String, partitions: Int32)] = [], logger: Logger
+    ) throws(KafkaError) {
         let configuration = configuration.with(defaults: [
             "enable.idempotence": "true",
             // Java's partitioner, so that keys go where other clients of the topic put them.
@@ -33,23 +38,23 @@ package final class KafkaProducer: Sendable {
             kind: .producer, configuration: configuration,
             events: RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS,
             logger: logger)
-    }
-
-    /// Opens topics for sending; the number of partitions (0 when unknown) bounds explicit partitions.
-    package func open(_ topic: String, partitions: Int32) {
-        self.topics.withLock { topics in
-            if topics[topic] != nil {
-                topics[topic]?.partitions = partitions
-            } else if let pointer = rd_kafka_topic_new(self.handle.pointer, topic, nil) {
-                topics[topic] = TopicHandle(pointer: pointer, partitions: partitions)
+        let pointer = self.handle.pointer
+        self.known = topics.compactMap { topic in
+            rd_kafka_topic_new(pointer, topic.name, nil).map {
+                (topic.name, TopicHandle(pointer: $0, partitions: topic.partitions))
             }
         }
     }
 
     private func topic(_ name: String) -> TopicHandle? {
-        if let topic = self.topics.withLock({ $0[name] }) { return topic }
-        self.open(name, partitions: 0)
-        return self.topics.withLock { $0[name] }
+        for (known, handle) in self.known where known == name { return handle }
+        return self.topics.withLock { topics in
+            if let topic = topics[name] { return topic }
+            guard let pointer = rd_kafka_topic_new(self.handle.pointer, name, nil) else { return nil }
+            let topic = TopicHandle(pointer: pointer, partitions: 0)
+            topics[name] = topic
+            return topic
+        }
     }
 
     /// Queues a copy of the record.
@@ -225,6 +230,7 @@ package final class KafkaProducer: Sendable {
 
     /// Frees everything; nobody else may be using the producer.
     package func close() {
+        for (_, topic) in self.known { rd_kafka_topic_destroy(topic.pointer) }
         self.topics.withLock { topics in
             for topic in topics.values { rd_kafka_topic_destroy(topic.pointer) }
             topics.removeAll()

@@ -170,9 +170,8 @@ extension Engine {
 
     private func attempt(_ work: Work, entry: HandlerEntry, envelope: Envelope) async -> Result<[UInt8], any Error> {
         let context = CommandContext(
-            envelope: envelope, domain: work.slot.domain.names, attempt: work.attempt,
-            maxAttempts: entry.policy.retry.attempts, deadline: .now + entry.policy.timeout,
-            worker: self.settings.worker, origin: work.origin, logger: self.logger)
+            envelope: envelope, surroundings: work.slot.surroundings, attempt: work.attempt,
+            maxAttempts: entry.policy.retry.attempts, deadline: .now + entry.policy.timeout)
         do {
             return .success(try await entry.run(context, self.reader.limits))
         } catch {

@@ -13,7 +13,8 @@ extension Engine {
                     guard let domain = self.domain(of: entry.partition.topic) else { continue }
                     let slot = PartitionSlot(
                         partition: entry.partition, domain: domain, epoch: dispatcher.nextEpoch(),
-                        progress: PartitionProgress(base: entry.offset ?? 0, completed: self.completed(entry)))
+                        progress: PartitionProgress(base: entry.offset ?? 0, completed: self.completed(entry)),
+                        surroundings: self.surroundings[domain.names]!)
                     if entry.offset == nil { slot.progress.startAnywhere() }
                     dispatcher.assign(slot)
                     starts.append((entry.partition, entry.offset))

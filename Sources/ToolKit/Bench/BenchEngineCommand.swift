@@ -16,6 +16,14 @@ struct BenchEngineCommand: AsyncParsableCommand {
     @Option var concurrency: Int?
     @Option(help: "Seconds after which the run is given up") var timeout = 120
 
+    private static func cpuSeconds() -> Double {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        let user = Double(usage.ru_utime.tv_sec) + Double(usage.ru_utime.tv_usec) / 1e6
+        let system = Double(usage.ru_stime.tv_sec) + Double(usage.ru_stime.tv_usec) / 1e6
+        return user + system
+    }
+
     func run() async throws {
         var settings = try self.connection.settings()
         try settings.set("worker.domains", self.domain, flag: "domain")

@@ -79,12 +79,21 @@ package struct WorkerAssembly: Sendable {
                 group: self.group, limits: self.settings.limits(), logger: self.logger)
             engine.connect(
                 try KafkaSink(
-                    configuration: Self.producerConfiguration(configuration), topics: partitions, receiver: engine,
+                    configuration: Self.producerConfiguration(configuration),
+                    topics: self.sinkTopics(partitions), receiver: engine,
                     logger: self.logger))
             return engine
         } catch {
             throw ToolError(error)
         }
+    }
+
+    /// What the engine writes to, the busiest first, with the numbers of partitions.
+    private func sinkTopics(_ partitions: [String: Int32]) -> [(name: String, partitions: Int32)] {
+        let names =
+            self.domains.flatMap(\.outputTopics) + self.domains.flatMap(\.inputTopics)
+            + (self.settings.list("worker.reply_topics") ?? [])
+        return names.map { ($0, partitions[$0] ?? 0) }
     }
 
     private func engineSettings() -> EngineSettings {
@@ -111,9 +120,10 @@ package struct WorkerAssembly: Sendable {
         [
             "group.id": group,
             "client.id": "adjutant",
-            "queued.min.messages": "10000",
-            "queued.max.messages.kbytes": "16384",
+            "queued.min.messages": "20000",
+            "queued.max.messages.kbytes": "8192",
             "fetch.wait.max.ms": "100",
+            "socket.nagle.disable": "true",
         ]
     }
 
@@ -124,7 +134,8 @@ package struct WorkerAssembly: Sendable {
             result[name] = nil
         }
         return result.with(defaults: [
-            "client.id": "adjutant", "linger.ms": "2", "message.max.bytes": "16777216",
+            "client.id": "adjutant", "linger.ms": "5", "socket.nagle.disable": "true",
+            "message.max.bytes": "16777216",
             "queue.buffering.max.messages": "1000000", "queue.buffering.max.kbytes": "262144",
         ])
     }
