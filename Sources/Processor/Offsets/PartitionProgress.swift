@@ -92,6 +92,11 @@ package struct PartitionProgress: Sendable {
     package mutating func finish(_ offset: Int64) -> Bool {
         guard offset >= self.base, offset < self.next, !self.isFinished(offset) else { return false }
         self.unfinished -= 1
+        guard self.unfinished > 0 else {
+            // The last one out: all that was taken is finished, above the offset too.
+            self.moveBase(to: self.next)
+            return true
+        }
         self.markFinished(offset..<offset + 1)
         guard offset == self.base else { return false }
         self.advance()
@@ -130,12 +135,7 @@ package struct PartitionProgress: Sendable {
         let first = Int(offsets.lowerBound - self.origin)
         let last = Int(offsets.upperBound - 1 - self.origin)
         // A jump far ahead with nothing unfinished below needs no bits at all.
-        if self.unfinished == 0, offsets.lowerBound == self.base {
-            self.base = offsets.upperBound
-            self.words.removeAll(keepingCapacity: true)
-            self.origin = self.base & ~63
-            return
-        }
+        if self.unfinished == 0, offsets.lowerBound == self.base { return self.moveBase(to: offsets.upperBound) }
         while self.words.count <= last >> 6 { self.words.append(0) }
         var bit = first
         while bit <= last {
@@ -146,6 +146,13 @@ package struct PartitionProgress: Sendable {
             self.words[word] |= mask
             bit = (word + 1) << 6
         }
+    }
+
+    /// Everything below is finished, and nothing above it is: no bits are needed.
+    private mutating func moveBase(to offset: Int64) {
+        self.base = offset
+        self.words.removeAll(keepingCapacity: true)
+        self.origin = offset & ~63
     }
 
     /// Moves `base` over what is finished and drops whole words below it.
