@@ -66,8 +66,8 @@ package struct PartitionProgress: Sendable {
         return cost > room
     }
 
-    /// Bytes of bitmap that one poll's records may add.
-    private static let reserve = 64
+    /// Bytes that one poll's records may add: 256 of them, each in a token of its own at worst, as on a compacted topic.
+    private static let reserve = 256 * 5
 
     /// Notes that the record at `offset` arrived; false when it was finished before, or was seen already.
     package mutating func take(_ offset: Int64) -> Bool {
