@@ -1,0 +1,71 @@
+import Foundation
+import Testing
+
+extension IntegrationTests {
+    /// Stops, clean and not, and what the next worker makes of them.
+    @Suite(.serialized) struct StopTests {
+        @Test("SIGTERM under load: exit 0 within the grace period, the rest after a restart, nothing twice")
+        func cleanStop() async throws {
+            try await Lab.with { lab in
+                let load = Load("term", count: 6_000, keys: 120, duration: #"{"min":1,"max":20}"#)
+                try lab.sender.send(load)
+                var worker = try lab.worker(["--concurrency", "40"])
+                for share in 1...2 {
+                    try lab.journal.wait("a part of the load") { $0.outcomes.count >= load.count * share / 4 }
+                    let start = Date()
+                    worker.signal(SIGTERM)
+                    #expect(try worker.waitForExit(seconds: 30) == 0)
+                    #expect(Date().timeIntervalSince(start) < 25)
+                    #expect(lab.journal.now.outcomes.count < load.count, "the stop came under load")
+                    worker = try lab.worker(["--concurrency", "40"])
+                }
+                try lab.journal.waitForOutcomes(of: load.ids)
+                worker.signal(SIGTERM)
+                #expect(try worker.waitForExit(seconds: 30) == 0)
+                let found = Invariants(contents: try lab.journal.catchUp())
+                found.nothingLost(load.ids)
+                found.nothingTwice()
+                found.firstOutcomesInOrder()
+                found.noOverlap()
+            }
+        }
+
+        @Test("SIGKILL under load and a restart: every command has its outcome, order per key holds")
+        func crash() async throws {
+            try await Lab.with { lab in
+                let load = Load("kill", count: 6_000, keys: 120, duration: #"{"min":1,"max":20}"#)
+                try lab.sender.send(load)
+                let worker = try lab.worker(["--concurrency", "40"])
+                try lab.journal.wait("a third of the load") { $0.outcomes.count >= load.count / 3 }
+                worker.killNow()
+                let next = try lab.worker(["--concurrency", "40"])
+                try lab.journal.waitForOutcomes(of: load.ids)
+                next.killNow()
+                let found = Invariants(contents: try lab.journal.catchUp())
+                found.nothingLost(load.ids)
+                found.idsStable()
+                found.firstOutcomesInOrder()
+                found.noOverlap()
+                // At worst what ran, and what had finished since the last commit, half a second before.
+                #expect(found.repeats < load.count / 3)
+            }
+        }
+
+        @Test("A second signal stops at once")
+        func secondSignal() async throws {
+            try await Lab.with { lab in
+                let worker = try lab.worker()
+                try lab.sender.send(CommandMessage(id: "long", key: "a", data: #"{"durationMs":20000}"#), partition: 0)
+                try lab.sender.send(CommandMessage(id: "short", key: "b"), partition: 0)
+                try lab.sender.flush()
+                try lab.journal.waitForOutcomes(of: ["short"])
+                worker.signal(SIGTERM)
+                try worker.waitForError("stopping: what runs may finish")
+                let start = Date()
+                worker.signal(SIGTERM)
+                #expect(try worker.waitForExit(seconds: 10) == 143)
+                #expect(Date().timeIntervalSince(start) < 2)
+            }
+        }
+    }
+}
