@@ -44,7 +44,9 @@ package struct EnvelopeReader: Sendable {
             }
             if index.positions[attribute] >= 0, attribute <= Attribute.sagaid.rawValue {
                 let name = Attribute(rawValue: attribute)?.headerName ?? ""
-                throw PoisonReason(code: "DUPLICATE_ATTRIBUTE", message: "header \(name) appears more than once")
+                throw PoisonReason(
+                    code: "DUPLICATE_ATTRIBUTE", message: "header \(name) appears more than once",
+                    id: self.salvagedID(record))
             }
             index.positions[attribute] = Int8(truncatingIfNeeded: position)
         }
@@ -133,12 +135,12 @@ package struct EnvelopeReader: Sendable {
         return nil
     }
 
-    /// The id for a poison report when the record breaks a limit before the envelope could be read.
+    /// The id for a poison report when the record breaks a rule before the envelope could be read; nil when there is
+    /// none, or more than one.
     private func salvagedID(_ record: Record) -> String? {
-        guard let span = record.header(named: "ce_id"), span.count > 0, Int(span.count) <= self.limits.idBytes else {
-            return nil
-        }
-        return record.text(span)
+        let spans = record.headers.filter { record.bytes[$0.name.range].elementsEqual("ce_id".utf8) }.map(\.value)
+        guard spans.count == 1, spans[0].count > 0, Int(spans[0].count) <= self.limits.idBytes else { return nil }
+        return record.text(spans[0])
     }
 
     private static func isVersion1(_ bytes: [UInt8], _ span: ByteSpan) -> Bool {
