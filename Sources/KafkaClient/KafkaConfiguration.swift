@@ -1,4 +1,5 @@
 import CRDKafka
+import Glibc
 
 /// librdkafka's properties, passed through by name.
 ///
@@ -19,23 +20,34 @@ package struct KafkaConfiguration: Sendable {
     }
 
     /// Whether a name is one of librdkafka's properties.
+    ///
+    /// Asked by setting it: a known property without a value, as most of TLS and SASL are by default, cannot be told
+    /// from an unknown one by reading it.
     package static func isKnown(_ name: String) -> Bool {
         let conf = rd_kafka_conf_new()
         defer { rd_kafka_conf_destroy(conf) }
-        var size = 0
-        return rd_kafka_conf_get(conf, name, nil, &size) == RD_KAFKA_CONF_OK || self.callbackNames.contains(name)
+        return rd_kafka_conf_set(conf, name, "", nil, 0) != RD_KAFKA_CONF_UNKNOWN
     }
 
-    private static let callbackNames: Set<String> = ["plugin.library.paths"]
+    /// Properties that name a file; what librdkafka says when it cannot be read names no file.
+    private static let fileNames = [
+        "ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.keystore.location", "ssl.crl.location",
+    ]
 
     /// A C configuration with all properties set; the caller owns it.
     func makeHandle() throws(KafkaError) -> OpaquePointer {
+        for name in Self.fileNames {
+            guard let path = self.properties[name], path != "probe", access(path, R_OK) != 0 else { continue }
+            throw KafkaError(code: .invalidArgument, message: "the file that \(name) names cannot be read: \(path)")
+        }
         let conf = rd_kafka_conf_new()!
         var text = [CChar](repeating: 0, count: 512)
         for (name, value) in self.properties.sorted(by: { $0.key < $1.key }) {
             guard rd_kafka_conf_set(conf, name, value, &text, text.count) != RD_KAFKA_CONF_OK else { continue }
             rd_kafka_conf_destroy(conf)
-            let detail = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            // Some of librdkafka's texts end with a line break.
+            let line = text.prefix { $0 != 0 && $0 != 10 }
+            let detail = String(decoding: line.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             // librdkafka's text may quote the value, which may be a secret.
             throw KafkaError(
                 code: .invalidArgument,
