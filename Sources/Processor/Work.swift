@@ -115,7 +115,10 @@ package final class PartitionSlot: @unchecked Sendable {
     /// Settled, and not yet acknowledged.
     var settling = 0
     var isPaused = false
+    /// Something is finished that no commit tells of yet.
     var isDirty = false
+    /// Commits on their way, whose answers are not known.
+    var pendingCommits = 0
     /// Readable without the lock by those who publish.
     let isGone = Atomic<Bool>(false)
 

@@ -82,7 +82,7 @@ extension Engine {
     }
 
     func commitSynchronously(_ partitions: [TopicPartition]?) {
-        let commits = self.dispatcher.withLock { $0.commits(of: partitions) }
+        let commits = self.dispatcher.withLock { $0.lastCommits(of: partitions) }
         guard !commits.isEmpty else { return }
         do {
             try self.source.commit(commits, synchronously: true)

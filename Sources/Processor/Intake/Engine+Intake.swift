@@ -68,7 +68,7 @@ extension Engine {
             try self.source.commit(commits, synchronously: false)
         } catch {
             self.logger.warning("commit failed, will be tried again", metadata: ["error": "\(error)"])
-            self.dispatcher.withLock { $0.markDirty(commits.map(\.partition)) }
+            self.dispatcher.withLock { $0.committed(commits.map(\.partition), failed: true) }
         }
     }
 
@@ -190,9 +190,9 @@ extension Engine {
         case .revoked(let partitions, let lost):
             self.startRevoke(partitions, lost: lost, &state)
         case .committed(let partitions, let failure):
+            self.dispatcher.withLock { $0.committed(partitions, failed: failure != nil) }
             if let failure {
                 self.logger.warning("commit failed, will be tried again", metadata: ["error": "\(failure)"])
-                self.dispatcher.withLock { $0.markDirty(partitions) }
             }
         case .failed(let failure):
             if failure.isFatal {

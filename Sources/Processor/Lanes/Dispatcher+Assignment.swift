@@ -75,20 +75,37 @@ extension Dispatcher {
         self.forgetLastSlot()
     }
 
-    /// The offsets to commit now.
-    mutating func commits(of partitions: [TopicPartition]? = nil) -> [OffsetCommit] {
+    /// The offsets to commit now, with the answer to come in ``committed(_:failed:)``.
+    mutating func commits() -> [OffsetCommit] {
         var commits: [OffsetCommit] = []
         for slot in self.slots.values where slot.isDirty && slot.state != .gone {
-            if let partitions, !partitions.contains(slot.partition) { continue }
             slot.isDirty = false
+            slot.pendingCommits += 1
             commits.append(slot.commit)
         }
         return commits
     }
 
-    /// A commit failed: its partitions are to be committed again.
-    mutating func markDirty(_ partitions: [TopicPartition]) {
-        for partition in partitions { self.slots[partition]?.isDirty = true }
+    /// The offsets of partitions' last commit before they are given up; all partitions if none are named.
+    ///
+    /// What is on its way counts as not committed. The interleaving that asks for it: a commit leaves, the group
+    /// begins to rebalance, nothing more finishes, the partitions are given up, and only then the broker's refusal
+    /// arrives: nobody would be left to try again.
+    func lastCommits(of partitions: [TopicPartition]?) -> [OffsetCommit] {
+        self.slots.values.filter { slot in
+            (slot.isDirty || slot.pendingCommits > 0) && slot.state != .gone
+                && partitions?.contains(slot.partition) != false
+        }.map(\.commit)
+    }
+
+    /// A commit was answered; after a failure its partitions are to be committed again.
+    mutating func committed(_ partitions: [TopicPartition], failed: Bool) {
+        for partition in partitions {
+            guard let slot = self.slots[partition] else { continue }
+            // An answer may belong to an earlier assignment of the partition.
+            slot.pendingCommits = max(0, slot.pendingCommits - 1)
+            if failed { slot.isDirty = true }
+        }
     }
 }
 
