@@ -94,7 +94,7 @@ let package = Package(
                 "Commerce", "Lab", "Commands", "JSONCoding", .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient"]),
-        .testTarget(name: "IntegrationTests", dependencies: ["KafkaClient", "Commands"]),
+        .testTarget(name: "IntegrationTests", dependencies: ["KafkaClient", "Commands", "Processor"]),
     ]
 )
 

@@ -11,6 +11,7 @@ struct Event: Sendable {
     var value: [UInt8]? { self.record.value.isNull ? nil : Array(self.record[self.record.value]) }
 
     func header(_ name: String) -> String? { self.record.header(named: name).flatMap { self.record.text($0) } }
+    func bytes(ofHeader name: String) -> [UInt8]? { self.record.header(named: name).map { Array(self.record[$0]) } }
     func count(ofHeader name: String) -> Int {
         self.record.headers.count { self.record.bytes[$0.name.range].elementsEqual(name.utf8) }
     }

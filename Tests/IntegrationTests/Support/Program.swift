@@ -57,6 +57,10 @@ final class Program: @unchecked Sendable {
         }
         self.output.waitForEnd(seconds: 5)
         self.errors.waitForEnd(seconds: 5)
+        if let folder = ProcessInfo.processInfo.environment["ADJUTANT_TEST_LOGS"] {
+            let text = ([self.tail] + self.errors.all).joined(separator: "\n")
+            try? text.write(toFile: "\(folder)/\(self.pid).log", atomically: false, encoding: .utf8)
+        }
         return code
     }
 

@@ -1,0 +1,91 @@
+import Foundation
+import KafkaClient
+import Processor
+import Testing
+
+extension IntegrationTests {
+    /// Work that is finished above work that is not: the commit's metadata carries it over a crash.
+    @Suite(.serialized) struct CompletedWorkTests {
+        private static let group = "adjutant.lab"
+
+        @Test("SIGKILL with a long command at the bottom: what finished above it is not run again")
+        func finishedAbove() async throws {
+            try await Lab.with { lab in
+                let worker = try lab.worker()
+                let finished = (0..<200).map { "above-\($0)" }
+                try lab.sender.send(
+                    CommandMessage(id: "slow", key: "slow", data: #"{"durationMs":15000}"#), partition: 2)
+                for (index, id) in finished.enumerated() {
+                    try lab.sender.send(CommandMessage(id: id, key: "key-\(index % 20)"), partition: 2)
+                }
+                // Unfinished as well, in the middle of the finished ones.
+                try lab.sender.send(CommandMessage(id: "slow-2", key: "slow", data: "{}"), partition: 2)
+                try lab.sender.send(CommandMessage(id: "top", key: "top"), partition: 2)
+                try lab.sender.flush()
+                try lab.journal.waitForOutcomes(of: Set(finished + ["top"]))
+                try Self.waitForMetadata(lab, partition: 2, covering: Array(1...200) + [202])
+                worker.killNow()
+
+                let next = try lab.worker()
+                try lab.sender.send(CommandMessage(id: "marker", key: "marker"), partition: 2)
+                try lab.sender.flush()
+                try lab.journal.waitForOutcomes(of: ["marker"])
+                next.killNow()
+                let found = Invariants(contents: try lab.journal.catchUp())
+                found.nothingTwice()
+                #expect(found.contents.outcomes["slow"] == nil)
+                #expect(found.contents.outcomes["slow-2"] == nil)
+            }
+        }
+
+        @Test(
+            "Foreign and damaged metadata mean that nothing is known, and are no error",
+            arguments: [
+                "hello", "adj1:AAAA", #"{"v":9}"#, String(repeating: "x", count: 4_000),
+            ])
+        func foreignMetadata(text: String) async throws {
+            try await Lab.with(partitions: 2) { lab in
+                for index in 0..<10 {
+                    try lab.sender.send(CommandMessage(id: "m-\(index)", key: "k"), partition: 0)
+                }
+                try lab.sender.flush()
+                let consumer = try Self.consumer(lab)
+                defer { consumer.close() }
+                try consumer.commitAndWait([
+                    KafkaPartition(topic: "lab.commands", partition: 0, offset: 4, metadata: text)
+                ])
+                let worker = try lab.worker()
+                try lab.journal.waitForOutcomes(of: Set((4..<10).map { "m-\($0)" }))
+                try worker.waitForError("the commit's metadata is not Adjutant's or is damaged")
+                worker.signal(SIGTERM)
+                #expect(try worker.waitForExit(seconds: 20) == 0)
+                #expect(try lab.journal.catchUp().outcomes.count == 6)
+            }
+        }
+
+        private static func consumer(_ lab: Lab) throws -> KafkaConsumer {
+            try KafkaConsumer(
+                configuration: KafkaConfiguration(["bootstrap.servers": lab.bootstrap, "group.id": Self.group]),
+                logger: .silent)
+        }
+
+        /// Waits until the group's commit says that the offsets are finished.
+        private static func waitForMetadata(_ lab: Lab, partition: Int32, covering offsets: [Int64]) throws {
+            let consumer = try Self.consumer(lab)
+            defer { consumer.close() }
+            let limit = Date(timeIntervalSinceNow: 20)
+            while Date() < limit {
+                let committed = try consumer.committed(
+                    [KafkaPartition(topic: "lab.commands", partition: partition)], milliseconds: 5_000)
+                if let entry = committed.first, let text = entry.metadata,
+                    let set = CompletedSet(metadata: text, base: entry.offset),
+                    offsets.allSatisfy({ set.contains($0) || $0 < entry.offset })
+                {
+                    return
+                }
+                Thread.sleep(forTimeInterval: 0.02)
+            }
+            throw HarnessError("the finished commands are not in the commit's metadata")
+        }
+    }
+}
