@@ -65,13 +65,3 @@ private enum SourceFailureKind {
         }
     }
 }
-
-/// Messages and progress: on standard error, so that standard output holds data only.
-package func say(_ text: String) {
-    FileHandle.standardError.write(Data((text + "\n").utf8))
-}
-
-/// A line of data on standard output, at once.
-package func put(_ text: String) {
-    FileHandle.standardOutput.write(Data((text + "\n").utf8))
-}
