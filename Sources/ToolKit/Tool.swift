@@ -7,7 +7,7 @@ package struct Tool: AsyncParsableCommand {
         commandName: "adjutant",
         abstract: "Commands from Kafka to typed handlers: outcomes, retries, dead letters.",
         version: "0.1.0",
-        subcommands: [WorkerCommand.self, BrokerCommand.self, BenchCommand.self])
+        subcommands: [WorkerCommand.self, SendCommand.self, BrokerCommand.self, BenchCommand.self])
 
     package init() {}
 

@@ -8,6 +8,9 @@ package struct KafkaDelivery {
     /// What was given to ``KafkaProducer/send(_:to:partition:opaque:)``.
     package var opaque: UnsafeMutableRawPointer?
     package var error: KafkaError.Code?
+    /// Where the record lies now; negative when it was not delivered.
+    package var partition: Int32 = -1
+    package var offset: Int64 = -1
 }
 
 /// An idempotent producer. Sending is for any thread; one thread calls ``serve(milliseconds:_:)`` for the reports.
@@ -170,7 +173,10 @@ package final class KafkaProducer: Sendable {
             while let message = rd_kafka_event_message_next(event) {
                 let code = message.pointee.err
                 if code == RD_KAFKA_RESP_ERR_NO_ERROR {
-                    report(KafkaDelivery(opaque: message.pointee._private, error: nil))
+                    report(
+                        KafkaDelivery(
+                            opaque: message.pointee._private, error: nil, partition: message.pointee.partition,
+                            offset: message.pointee.offset))
                 } else if let target = resendThrough(KafkaError.Code(code)), target.resend(message) {
                     self.handle.logger.debug("undelivered record queued again")
                 } else {

@@ -50,4 +50,23 @@ package enum ClusterCheck {
         }
         throw ToolError(.denied, "the brokers at \(servers) refuse the login: \(why)")
     }
+
+    /// The named topics, in that order.
+    ///
+    /// - Throws: ``ToolError`` that names those the cluster does not have.
+    package static func topics(
+        _ configuration: KafkaConfiguration, named names: [String], logger: Logger
+    ) throws -> [KafkaTopic] {
+        let found = Dictionary(
+            try self.topics(configuration, logger: logger).map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+        let missing = names.filter { found[$0] == nil }
+        guard missing.isEmpty else {
+            throw ToolError(
+                .notFound,
+                "\(missing.count == 1 ? "a topic is" : "topics are") missing on "
+                    + "\(configuration["bootstrap.servers"] ?? ""): \(missing.joined(separator: ", ")); "
+                    + "create them with `\(ToolEnvironment.current.name) topics apply`")
+        }
+        return names.compactMap { found[$0] }
+    }
 }

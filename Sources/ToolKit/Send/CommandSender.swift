@@ -1,0 +1,130 @@
+import Commands
+import Foundation
+import KafkaClient
+import Logging
+
+/// Sends commands and waits for the broker's word on each. Everything here blocks.
+struct CommandSender {
+    /// Where a command lies now.
+    struct Receipt: Sendable, Encodable {
+        var id: String
+        var topic: String
+        var partition: Int32
+        var offset: Int64
+    }
+
+    struct Report: Sendable {
+        /// In the order of sending.
+        var sent: [Receipt]
+        var failed: Int
+        var firstFailure: ToolError?
+    }
+
+    let configuration: KafkaConfiguration
+    let topic: KafkaTopic
+    let structured: Bool
+    let logger: Logger
+
+    func send(_ drafts: [CommandDraft]) throws -> Report {
+        let producer: KafkaProducer
+        do {
+            producer = try KafkaProducer(
+                configuration: WorkerAssembly.producerConfiguration(self.configuration).with(defaults: [
+                    "message.timeout.ms": "30000"
+                ]), logger: self.logger)
+        } catch {
+            throw ToolError(error)
+        }
+        defer {
+            producer.purge()
+            producer.close()
+        }
+        producer.open(self.topic.name, partitions: self.topic.partitions)
+        var deliveries = Deliveries(count: drafts.count)
+        try self.queue(drafts, on: producer, &deliveries)
+        while deliveries.open > 0 { deliveries.serve(producer, milliseconds: 100) }
+        return self.report(drafts, deliveries)
+    }
+
+    private func queue(_ drafts: [CommandDraft], on producer: KafkaProducer, _ deliveries: inout Deliveries) throws {
+        var record = OutgoingRecord()
+        for (index, draft) in drafts.enumerated() {
+            draft.write(into: &record, structured: self.structured, now: Clock.now())
+            while true {
+                do {
+                    try producer.send(
+                        record, to: self.topic.name, partition: -1,
+                        opaque: UnsafeMutableRawPointer(bitPattern: index + 1))
+                    deliveries.open += 1
+                    break
+                } catch  where error.code == .queueFull {
+                    deliveries.serve(producer, milliseconds: 10)
+                } catch {
+                    deliveries.refused(index, error)
+                    break
+                }
+            }
+            if index % 1000 == 999 { deliveries.serve(producer, milliseconds: 0) }
+        }
+    }
+
+    private func report(_ drafts: [CommandDraft], _ deliveries: Deliveries) -> Report {
+        var report = Report(sent: [], failed: 0, firstFailure: nil)
+        report.sent.reserveCapacity(drafts.count)
+        for (index, draft) in drafts.enumerated() {
+            guard let place = deliveries.places[index] else {
+                report.failed += 1
+                continue
+            }
+            report.sent.append(
+                Receipt(id: draft.id, topic: self.topic.name, partition: place.partition, offset: place.offset))
+        }
+        if let failure = deliveries.firstFailure {
+            let detail = deliveries.trouble.map { "; \($0)" } ?? ""
+            report.firstFailure = ToolError(
+                ToolError(failure).exit, "\(self.topic.name): \(failure.message)\(detail)")
+        }
+        return report
+    }
+}
+
+/// What is known of the records on their way.
+private struct Deliveries {
+    var open = 0
+    var places: [(partition: Int32, offset: Int64)?]
+    var firstFailure: KafkaError?
+    /// What the client says of its connections.
+    var trouble: String?
+
+    init(count: Int) { self.places = Array(repeating: nil, count: count) }
+
+    mutating func refused(_ index: Int, _ error: KafkaError) {
+        self.firstFailure = self.firstFailure ?? error
+    }
+
+    mutating func serve(_ producer: KafkaProducer, milliseconds: Int) {
+        var trouble = self.trouble
+        var settled: [KafkaDelivery] = []
+        producer.serve(
+            milliseconds: milliseconds, failed: { trouble = $0.message }, { settled.append($0) })
+        self.trouble = trouble
+        self.open -= settled.count
+        for delivery in settled {
+            if let code = delivery.error {
+                self.firstFailure = self.firstFailure ?? KafkaError(code: code, message: code.text)
+            } else if let index = delivery.opaque.map({ Int(bitPattern: $0) - 1 }) {
+                self.places[index] = (delivery.partition, delivery.offset)
+            }
+        }
+    }
+}
+
+/// The wall clock.
+enum Clock {
+    /// Microseconds since 1970.
+    static func now() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+    }
+}
