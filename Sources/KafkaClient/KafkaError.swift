@@ -35,6 +35,8 @@ package struct KafkaError: Error, Sendable, CustomStringConvertible {
         package static let invalidArgument = Code(RD_KAFKA_RESP_ERR__INVALID_ARG)
         package static let noOffset = Code(RD_KAFKA_RESP_ERR__NO_OFFSET)
         package static let resolve = Code(RD_KAFKA_RESP_ERR__RESOLVE)
+        package static let unsupportedFeature = Code(RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE)
+        package static let clusterAuthorizationFailed = Code(RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED)
         package static let ssl = Code(RD_KAFKA_RESP_ERR__SSL)
         package static let topicExists = Code(RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
         package static let saslFailed = Code(RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED)

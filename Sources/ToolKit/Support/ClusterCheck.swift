@@ -5,11 +5,18 @@ import Logging
 /// Reaches the cluster, or says in one line why that is not possible.
 package enum ClusterCheck {
     /// The cluster's topics.
-    ///
-    /// - Throws: ``ToolError`` that tells a refused login from a broker that does not answer.
     package static func topics(
         _ configuration: KafkaConfiguration, milliseconds: Int = 10_000, logger: Logger
     ) throws -> [KafkaTopic] {
+        try self.cluster(configuration, milliseconds: milliseconds, logger: logger).topics
+    }
+
+    /// The cluster's brokers and topics.
+    ///
+    /// - Throws: ``ToolError`` that tells a refused login from a broker that does not answer.
+    package static func cluster(
+        _ configuration: KafkaConfiguration, milliseconds: Int = 10_000, logger: Logger
+    ) throws -> KafkaCluster {
         let servers = configuration["bootstrap.servers"] ?? ""
         let producer: KafkaProducer
         do {
@@ -22,7 +29,7 @@ package enum ClusterCheck {
         var last: KafkaError?
         while Date() < limit {
             do {
-                return try producer.metadata.topics(milliseconds: 500)
+                return try producer.metadata.cluster(milliseconds: 500)
             } catch {
                 // The request only times out; what went wrong comes as an event.
                 last = last ?? error

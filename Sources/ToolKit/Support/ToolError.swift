@@ -58,7 +58,9 @@ private enum SourceFailureKind {
     static func of(_ error: KafkaError) -> ToolExit {
         switch error.code {
         case .transport, .allBrokersDown, .resolve, .timedOut, .messageTimedOut: .unreachable
-        case .authentication, .ssl, .saslFailed, .topicAuthorizationFailed, .groupAuthorizationFailed: .denied
+        case .authentication, .ssl, .saslFailed, .topicAuthorizationFailed, .groupAuthorizationFailed,
+            .clusterAuthorizationFailed:
+            .denied
         case .unknownTopic, .unknownTopicOrPartition: .notFound
         case .invalidArgument: .usage
         default: .error
