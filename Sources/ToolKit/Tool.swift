@@ -7,7 +7,10 @@ package struct Tool: AsyncParsableCommand {
         commandName: "adjutant",
         abstract: "Commands from Kafka to typed handlers: outcomes, retries, dead letters.",
         version: "0.1.0",
-        subcommands: [WorkerCommand.self, SendCommand.self, BrokerCommand.self, BenchCommand.self])
+        subcommands: [
+            WorkerCommand.self, SendCommand.self, TopicsCommand.self, HandlersCommand.self, InvokeCommand.self,
+            BrokerCommand.self, BenchCommand.self,
+        ])
 
     package init() {}
 
