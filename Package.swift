@@ -77,7 +77,8 @@ let package = Package(
             ]
         ),
         .target(name: "Adjutant", dependencies: ["Commands", "ToolKit"]),
-        .executableTarget(name: "AdjutantTool", dependencies: ["Adjutant", "Commerce", "CJemalloc", "Lab", "ToolKit"]),
+        .executableTarget(
+            name: "AdjutantTool", dependencies: ["Adjutant", "Commands", "Commerce", "CJemalloc", "Lab", "ToolKit"]),
 
         // Benchmarks.
         .executableTarget(

@@ -8,6 +8,8 @@ import ToolKit
 @main
 enum Main {
     static func main() async {
-        await Tool.run(ToolEnvironment(name: "adjutant", services: [CommerceService(), LabService()]))
+        await Tool.run(
+            ToolEnvironment(
+                name: "adjutant", services: [CommerceService(), LabService()], demo: { ReferenceDemo().scenario }))
     }
 }

@@ -8,7 +8,8 @@ package struct Tool: AsyncParsableCommand {
         abstract: "Commands from Kafka to typed handlers: outcomes, retries, dead letters.",
         version: "0.1.0",
         subcommands: [
-            WorkerCommand.self, SendCommand.self, TopicsCommand.self, HandlersCommand.self, InvokeCommand.self,
+            DemoCommand.self, WorkerCommand.self, SendCommand.self, TopicsCommand.self, HandlersCommand.self,
+            InvokeCommand.self,
             BrokerCommand.self, BenchCommand.self,
         ])
 

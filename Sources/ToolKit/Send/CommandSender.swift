@@ -26,6 +26,14 @@ struct CommandSender {
     let logger: Logger
 
     func send(_ drafts: [CommandDraft]) throws -> Report {
+        let deliveries = try self.deliver(drafts.count) { index, record in
+            drafts[index].write(into: &record, structured: self.structured, now: Clock.now())
+        }
+        return self.report(drafts, deliveries)
+    }
+
+    /// Sends records that the closure writes, and waits for what becomes of them.
+    func deliver(_ count: Int, write: (Int, inout OutgoingRecord) -> Void) throws -> Deliveries {
         let producer: KafkaProducer
         do {
             producer = try KafkaProducer(
@@ -40,31 +48,32 @@ struct CommandSender {
             producer.close()
         }
         producer.open(self.topic.name, partitions: self.topic.partitions)
-        var deliveries = Deliveries(count: drafts.count)
-        try self.queue(drafts, on: producer, &deliveries)
+        var deliveries = Deliveries(count: count)
+        var record = OutgoingRecord()
+        for index in 0..<count {
+            write(index, &record)
+            self.queue(record, index: index, on: producer, &deliveries)
+            if index % 1000 == 999 { deliveries.serve(producer, milliseconds: 0) }
+        }
         while deliveries.open > 0 { deliveries.serve(producer, milliseconds: 100) }
-        return self.report(drafts, deliveries)
+        return deliveries
     }
 
-    private func queue(_ drafts: [CommandDraft], on producer: KafkaProducer, _ deliveries: inout Deliveries) throws {
-        var record = OutgoingRecord()
-        for (index, draft) in drafts.enumerated() {
-            draft.write(into: &record, structured: self.structured, now: Clock.now())
-            while true {
-                do {
-                    try producer.send(
-                        record, to: self.topic.name, partition: -1,
-                        opaque: UnsafeMutableRawPointer(bitPattern: index + 1))
-                    deliveries.open += 1
-                    break
-                } catch  where error.code == .queueFull {
-                    deliveries.serve(producer, milliseconds: 10)
-                } catch {
-                    deliveries.refused(index, error)
-                    break
-                }
+    private func queue(
+        _ record: borrowing OutgoingRecord, index: Int, on producer: KafkaProducer, _ deliveries: inout Deliveries
+    ) {
+        while true {
+            do {
+                let opaque = UnsafeMutableRawPointer(bitPattern: index + 1)
+                try producer.send(record, to: self.topic.name, partition: -1, opaque: opaque)
+                deliveries.open += 1
+                return
+            } catch  where error.code == .queueFull {
+                deliveries.serve(producer, milliseconds: 10)
+            } catch {
+                deliveries.firstFailure = deliveries.firstFailure ?? error
+                return
             }
-            if index % 1000 == 999 { deliveries.serve(producer, milliseconds: 0) }
         }
     }
 
@@ -89,20 +98,16 @@ struct CommandSender {
 }
 
 /// What is known of the records on their way.
-private struct Deliveries {
-    var open = 0
-    var places: [(partition: Int32, offset: Int64)?]
-    var firstFailure: KafkaError?
+struct Deliveries {
+    fileprivate var open = 0
+    fileprivate(set) var places: [(partition: Int32, offset: Int64)?]
+    fileprivate(set) var firstFailure: KafkaError?
     /// What the client says of its connections.
-    var trouble: String?
+    fileprivate var trouble: String?
 
-    init(count: Int) { self.places = Array(repeating: nil, count: count) }
+    fileprivate init(count: Int) { self.places = Array(repeating: nil, count: count) }
 
-    mutating func refused(_ index: Int, _ error: KafkaError) {
-        self.firstFailure = self.firstFailure ?? error
-    }
-
-    mutating func serve(_ producer: KafkaProducer, milliseconds: Int) {
+    fileprivate mutating func serve(_ producer: KafkaProducer, milliseconds: Int) {
         var trouble = self.trouble
         var settled: [KafkaDelivery] = []
         producer.serve(

@@ -9,10 +9,13 @@ import TopicDeclarations
 package struct ToolEnvironment: Sendable {
     package var name: String
     package var services: [any CommandService]
+    /// What `demo` shows; nil when the program has nothing to show.
+    package var demo: (@Sendable () -> DemoScenario)?
 
-    package init(name: String, services: [any CommandService]) {
+    package init(name: String, services: [any CommandService], demo: (@Sendable () -> DemoScenario)? = nil) {
         self.name = name
         self.services = services
+        self.demo = demo
     }
 
     /// The program that runs; set once round the parsing of its command line.
