@@ -40,6 +40,10 @@ package struct Tool: AsyncParsableCommand {
                 return code
             }
         }
+        if let failure = StandardStream.output.failure {
+            say("\(environment.name): standard output cannot be written: \(failure)")
+            Foundation.exit(code == 0 ? ToolExit.error.rawValue : code)
+        }
         Foundation.exit(code)
     }
 }

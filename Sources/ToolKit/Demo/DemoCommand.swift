@@ -64,7 +64,12 @@ struct DemoCommand: AsyncParsableCommand {
             let problems: [String]
             do {
                 problems = try await DedicatedThread.run("adj-demo") { try stage.play() }
-                if let linger { try await Task.sleep(for: .seconds(linger)) }
+                if let linger {
+                    say(
+                        "the broker at \(cluster.address) and the worker stay for \(linger.formatted()) s; Ctrl-C ends them"
+                    )
+                    try await Task.sleep(for: .seconds(linger))
+                }
             } catch {
                 engine.stop()
                 try await group.waitForAll()

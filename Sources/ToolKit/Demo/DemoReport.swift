@@ -142,11 +142,15 @@ struct DemoReport {
         self.line("   \(mended)")
         self.line("   The same bytes went to \(place.topic), partition \(place.partition), offset \(place.offset).")
         let id = self.scenario.steps[self.scenario.replayed].draft?.id ?? ""
-        for event in journal.outcomes[id] ?? [] {
-            let (type, topic) = (event.value["type"]?.stringValue ?? "", event.topic)
-            let text = event.isSuccess ? Self.detail(event) : event.failureClass ?? ""
-            self.line("   \(self.mark(event.isSuccess)) \(type) on \(topic): \(text)".printable(within: self.width))
+        var table = TextTable([.init(""), .init("OUTCOME EVENT"), .init("TOPIC"), .init("DATA", least: 10)], indent: 3)
+        for (name, event) in zip(["before", "after"], journal.outcomes[id] ?? []) {
+            let detail = event.isSuccess ? Self.detail(event) : "class=\(event.failureClass ?? "")"
+            table.add([
+                .init(name, .faint), .init(event.type, event.isSuccess ? .good : .bad), .init(event.topic),
+                .init(detail),
+            ])
         }
+        for line in table.lines(for: self.terminal) { self.line(line) }
     }
 
     mutating func totals(_ verdict: DemoVerdict, _ journal: DemoJournal, seconds: Duration) {
@@ -166,7 +170,11 @@ struct DemoReport {
             ("audit events", "\(journal.auditCount)"),
             ("took", "\(Self.seconds(seconds.wholeMicroseconds)) s"),
         ]
-        for (name, text) in rows { self.line("   \(self.terminal.styled(name.padded(to: 18), .faint))\(text)") }
+        for (name, text) in rows {
+            for (index, part) in text.wrapped(to: self.width - 21).enumerated() {
+                self.line("   \(self.terminal.styled((index == 0 ? name : "").padded(to: 18), .faint))\(part)")
+            }
+        }
         self.line()
         for check in verdict.checks { self.line("   \(self.mark(check.isGood)) \(check.text)") }
     }
@@ -180,13 +188,6 @@ struct DemoReport {
 }
 
 extension OutcomeEvent {
+    fileprivate var type: String { self.value["type"]?.stringValue ?? "" }
     fileprivate var topic: String { self.value["topic"]?.stringValue ?? "" }
-}
-
-extension String {
-    /// Cut where the terminal ends; escapes for colour take no room.
-    fileprivate func printable(within width: Int) -> String {
-        let extra = self.contains("\u{1b}") ? 9 : 0
-        return self.cut(to: width + extra)
-    }
 }

@@ -59,6 +59,19 @@ extension String {
         self.count <= width ? self : String(self.prefix(max(0, width - 1))) + (width > 0 ? "…" : "")
     }
 
+    /// Lines of at most so many characters, broken between words.
+    package func wrapped(to width: Int) -> [String] {
+        var lines: [String] = []
+        for word in self.split(separator: " ") {
+            if let last = lines.last, last.count + 1 + word.count <= width {
+                lines[lines.count - 1] = "\(last) \(word)"
+            } else {
+                lines.append(String(word))
+            }
+        }
+        return lines
+    }
+
     /// The text filled up with spaces, on the right or on the left.
     func padded(to width: Int, right: Bool = false) -> String {
         let fill = String(repeating: " ", count: max(0, width - self.count))
