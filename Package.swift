@@ -1,4 +1,4 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
 let package = Package(
@@ -80,6 +80,11 @@ let package = Package(
         .executableTarget(
             name: "AdjutantTool", dependencies: ["Adjutant", "Commands", "Commerce", "CJemalloc", "Lab", "ToolKit"]),
 
+        // A service of one file, quoted by the README.
+        .executableTarget(
+            name: "payments-example", dependencies: ["Adjutant"], path: "Sources/Examples/Payments",
+            exclude: ["Topics"]),
+
         // Benchmarks.
         .executableTarget(
             name: "adjutant-yardstick", dependencies: ["CRDKafka"], path: "Sources/Benchmarks/Yardstick"),
@@ -99,6 +104,9 @@ let package = Package(
     ]
 )
 
+// Warnings end the build when ADJUTANT_STRICT=1, as they do in .ci/run; those of dependencies never do.
+let isStrict = Context.environment["ADJUTANT_STRICT"] == "1"
+
 for target in package.targets where target.type == .regular || target.type == .executable || target.type == .test {
     guard target.name != "adjutant-yardstick" else { continue }
     var settings = target.swiftSettings ?? []
@@ -107,5 +115,6 @@ for target in package.targets where target.type == .regular || target.type == .e
     settings.append(.enableUpcomingFeature("MemberImportVisibility"))
     // Async functions run where their caller runs: no executor is looked up for each of a command's steps.
     settings.append(.enableUpcomingFeature("NonisolatedNonsendingByDefault"))
+    if isStrict { settings.append(.treatAllWarnings(as: .error)) }
     target.swiftSettings = settings
 }
