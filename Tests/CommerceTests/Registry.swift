@@ -28,10 +28,10 @@ struct Registry {
                 ("ce_type", Array(type.utf8)), ("content-type", Array("application/json".utf8)),
             ])
         let context = CommandContext(
-            envelope: try EnvelopeReader().read(record), domain: self.domain, attempt: attempt, maxAttempts: 3,
-            deadline: .now + timeout, worker: "worker-1",
-            origin: RecordOrigin(topic: self.domain.commandsTopic, partition: 0, offset: 0),
-            logger: Logger(label: "test"))
+            envelope: try EnvelopeReader().read(record),
+            surroundings: ContextSurroundings(
+                domain: self.domain, worker: "worker-1", logger: Logger(label: "test")),
+            attempt: attempt, maxAttempts: 3, deadline: .now + timeout)
         let index = try #require(self.handlers.find(type), "no handler for \(type)")
         let output = try await self.handlers.entries[index].run(context, EnvelopeLimits())
         return try FastJSONDecoder().decode(JSONValue.self, from: output)

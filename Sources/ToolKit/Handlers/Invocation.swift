@@ -40,9 +40,9 @@ struct Invocation {
 
     private func run(_ entry: HandlerEntry, _ envelope: Envelope, domain: Domain) async -> Response {
         let context = CommandContext(
-            envelope: envelope, domain: domain, attempt: 1, maxAttempts: entry.policy.retry.attempts,
-            deadline: .now + entry.policy.timeout, worker: "invoke",
-            origin: RecordOrigin(topic: domain.commandsTopic, partition: 0, offset: 0), logger: self.logger)
+            envelope: envelope,
+            surroundings: ContextSurroundings(domain: domain, worker: "invoke", logger: self.logger), attempt: 1,
+            maxAttempts: entry.policy.retry.attempts, deadline: .now + entry.policy.timeout)
         let limits = self.settings.limits()
         do {
             let output = try await Self.within(entry.policy.timeout) { try await entry.run(context, limits) }

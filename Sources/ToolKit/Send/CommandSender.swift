@@ -39,7 +39,7 @@ struct CommandSender {
             producer = try KafkaProducer(
                 configuration: WorkerAssembly.producerConfiguration(self.configuration).with(defaults: [
                     "message.timeout.ms": "30000"
-                ]), logger: self.logger)
+                ]), topics: [(self.topic.name, self.topic.partitions)], logger: self.logger)
         } catch {
             throw ToolError(error)
         }
@@ -47,7 +47,6 @@ struct CommandSender {
             producer.purge()
             producer.close()
         }
-        producer.open(self.topic.name, partitions: self.topic.partitions)
         var deliveries = Deliveries(count: count)
         var record = OutgoingRecord()
         for index in 0..<count {
