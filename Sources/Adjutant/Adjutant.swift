@@ -3,7 +3,7 @@ import ToolKit
 
 extension CommandService {
     /// The program's entry: the whole tool, for this one service.
-    public static func main() async {
+    @concurrent public static func main() async {
         let service = Self()
         await Tool.run(ToolEnvironment(name: service.domain.rawValue, services: [service]))
     }

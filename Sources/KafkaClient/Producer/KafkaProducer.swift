@@ -49,6 +49,17 @@ package final class KafkaProducer: Sendable {
         }
     }
 
+    /// Opens a topic that was not known from the start; the number of partitions bounds explicit ones.
+    package func open(_ name: String, partitions: Int32) {
+        self.topics.withLock { topics in
+            if topics[name] != nil {
+                topics[name]?.partitions = partitions
+            } else if let pointer = rd_kafka_topic_new(self.handle.pointer, name, nil) {
+                topics[name] = TopicHandle(pointer: pointer, partitions: partitions)
+            }
+        }
+    }
+
     private func topic(_ name: String) -> TopicHandle? {
         for (known, handle) in self.known where known == name { return handle }
         return self.topics.withLock { topics in
