@@ -13,22 +13,25 @@ public struct Handlers: Sendable {
     ///   - timeout: How long one attempt may run before its task is cancelled and the attempt counts as transient.
     ///   - ordering: Which commands of the type may not overlap.
     ///   - strictOrder: Whether later commands of a key wait while an earlier one waits for its retry.
+    ///   - limits: How many may run at once, how fast, and what happens when their world is down.
     public mutating func on<C: Command>(
         _ type: C.Type, retry: RetryPolicy = .standard, timeout: Duration = .seconds(30), ordering: Ordering = .key,
-        strictOrder: Bool = false,
+        strictOrder: Bool = false, limits: CommandLimits = .none,
         handler: @escaping @Sendable (_ command: C, _ context: CommandContext) async throws -> C.Output
     ) {
-        let policy = CommandPolicy(retry: retry, timeout: timeout, ordering: ordering, strictOrder: strictOrder)
+        let policy = CommandPolicy(
+            retry: retry, timeout: timeout, ordering: ordering, strictOrder: strictOrder, limits: limits)
         self.entries.append(HandlerEntry(type: C.type, policy: policy, handler: handler))
     }
 
     /// Registers a handler object.
     public mutating func on<H: CommandHandler>(
         _ handler: H, retry: RetryPolicy = .standard, timeout: Duration = .seconds(30), ordering: Ordering = .key,
-        strictOrder: Bool = false
+        strictOrder: Bool = false, limits: CommandLimits = .none
     ) {
         self.on(
-            H.Handled.self, retry: retry, timeout: timeout, ordering: ordering, strictOrder: strictOrder
+            H.Handled.self, retry: retry, timeout: timeout, ordering: ordering, strictOrder: strictOrder,
+            limits: limits
         ) { command, context in
             try await handler.handle(command, context: context)
         }

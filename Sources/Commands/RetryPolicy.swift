@@ -74,14 +74,16 @@ public struct CommandPolicy: Sendable {
     public var ordering: Ordering
     /// Whether later commands of a key wait while an earlier one waits for its retry.
     public var strictOrder: Bool
+    public var limits: CommandLimits
 
     public init(
         retry: RetryPolicy = .standard, timeout: Duration = .seconds(30), ordering: Ordering = .key,
-        strictOrder: Bool = false
+        strictOrder: Bool = false, limits: CommandLimits = .none
     ) {
         self.retry = retry
         self.timeout = timeout
         self.ordering = ordering
         self.strictOrder = strictOrder
+        self.limits = limits
     }
 }

@@ -54,7 +54,9 @@ package final class Engine: Sendable {
             uniqueKeysWithValues: domains.map {
                 ($0.names, ContextSurroundings(domain: $0.names, worker: settings.worker, logger: logger))
             })
-        self.dispatcher = Mutex(Dispatcher(settings: settings))
+        var dispatcher = Dispatcher(settings: settings)
+        dispatcher.gates = domains.flatMap(\.gates.values)
+        self.dispatcher = Mutex(dispatcher)
     }
 
     /// The sink is made after the engine, which takes its delivery reports; it is set once, before ``run(ready:)``.

@@ -9,6 +9,7 @@ package final class EngineCounters: Sendable {
     package let retried = Atomic<Int>(0)
     package let deadLettered = Atomic<Int>(0)
     package let acknowledged = Atomic<Int>(0)
+    package let outages = Atomic<Int>(0)
     /// Monotonic microseconds of the first record taken and of the last acknowledgement, for measurements.
     package let firstConsumedAt = Atomic<Int64>(0)
     package let lastAcknowledgedAt = Atomic<Int64>(0)
@@ -30,7 +31,7 @@ package final class EngineCounters: Sendable {
         case .failed(let failure):
             self.failed.add(1, ordering: .relaxed)
             if failure.failureClass.isDeadLettered { self.deadLettered.add(1, ordering: .relaxed) }
-        case .retryInPlace, .retryTopic: self.retried.add(1, ordering: .relaxed)
+        case .retryInPlace, .retryTopic, .heldBack: self.retried.add(1, ordering: .relaxed)
         case .postponedInPlace, .postponedTopic: break
         }
     }

@@ -19,6 +19,12 @@ package final class Work: @unchecked Sendable {
     var next: Work?
     var lane: Lane?
     var isSettled = false
+    /// What an earlier owner of the partition left about the command.
+    var memo: RetryMemo?
+    /// Counted by its type's gate, from admission to the attempt's end.
+    var isAdmitted = false
+    /// The one command that an outage lets through.
+    var isProbe = false
 
     // With the attempt.
     var envelope: Envelope?
@@ -30,6 +36,8 @@ package final class Work: @unchecked Sendable {
     var startedAt: Int64 = 0
     var finishedAt: Int64 = 0
     var firstFailedAt: Int64 = 0
+    /// The type asks for strict order: the command waits for its retries in place, however long.
+    var isStrict = false
     var lastFailure: AttemptFailure?
     /// Monotonic microseconds before which the command is not run (again).
     var due: Int64 = 0
@@ -114,6 +122,8 @@ package final class PartitionSlot: @unchecked Sendable {
     var running = 0
     /// Settled, and not yet acknowledged.
     var settling = 0
+    /// Commands of strict order that wait for a retry, by offset.
+    var memos: [Int64: RetryMemo] = [:]
     var isPaused = false
     /// Something is finished that no commit tells of yet.
     var isDirty = false
@@ -148,6 +158,8 @@ package final class ProcessedDomain: Sendable {
     package let source: String
     /// Whether some type is not ordered by key, so that the intake must look at types.
     let hasOtherOrderings: Bool
+    /// Of the types with limits.
+    let gates: [CommandType: TypeGate]
 
     package init(names: Domain, registry: HandlerRegistry, tiers: [RetryTier]) {
         self.names = names
@@ -158,6 +170,10 @@ package final class ProcessedDomain: Sendable {
         self.auditTopic = names.auditTopic
         self.deadLetterTopic = names.deadLetterTopic
         self.source = "adjutant/\(names.rawValue)"
+        self.gates = Dictionary(
+            uniqueKeysWithValues: registry.entries.filter { !$0.policy.limits.isNone }.map {
+                ($0.type, TypeGate(type: $0.type, limits: $0.policy.limits))
+            })
         self.hasOtherOrderings = registry.entries.contains { $0.policy.ordering != .key }
     }
 

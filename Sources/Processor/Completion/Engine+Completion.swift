@@ -31,6 +31,12 @@ extension Engine {
             await self.send(
                 worker, to: work.slot.domain.names.retryTopic(tier), partition: work.record.partition, for: work)
             self.settle(work, plainSuccess: false)
+        case .heldBack(let failure):
+            self.note(failure, of: work)
+            await self.sendAudit(work, .retried, failure: failure, on: worker)
+            // The attempt told of the world's state, not of the command's: it does not count.
+            work.attempt -= 1
+            self.dispatcher.withLock { $0.holdBack(work) }
         case .postponedInPlace(let delay):
             self.waitInPlace(work, milliseconds: delay)
         case .postponedTopic(let tier, let due):
@@ -149,7 +155,10 @@ extension Engine {
 
     private func waitInPlace(_ work: Work, milliseconds: Int64) {
         work.due = self.clock.monotonic() + max(1, milliseconds) * 1000
-        self.dispatcher.withLock { $0.retryInPlace(work) }
+        let memo =
+            work.isStrict && work.attempt > 0
+            ? RetryMemo(attempts: work.attempt, due: self.clock.wall() / 1000 + max(1, milliseconds)) : nil
+        self.dispatcher.withLock { $0.retryInPlace(work, memo: memo) }
         self.source.wake()
     }
 

@@ -13,6 +13,8 @@ enum Disposition {
     case retryInPlace(AttemptFailure, delay: Int64)
     /// Another attempt by way of a retry topic, not before the Unix time in milliseconds.
     case retryTopic(AttemptFailure, RetryTier, due: Int64)
+    /// Another attempt here when the type's outage is over; this one does not count.
+    case heldBack(AttemptFailure)
     /// Not to be run yet: `notbefore` lies ahead, so many milliseconds.
     case postponedInPlace(delay: Int64)
     case postponedTopic(RetryTier, due: Int64)
@@ -105,6 +107,8 @@ extension Engine {
             work.finishedAt = now
             disposition = decided
         case .run(let entry, let envelope):
+            if let gate = work.slot.domain.gates[entry.type], !self.admit(work, by: gate) { return }
+            work.attempt += 1
             work.attemptsHere += 1
             let deadline = self.clock.monotonic() + entry.policy.timeout.wholeMicroseconds
             worker.begin(work, deadline: deadline)
@@ -113,7 +117,8 @@ extension Engine {
             // The watchdog has settled the attempt: what came of it now is too late.
             guard isOurs else { return }
             work.finishedAt = self.clock.wall()
-            disposition = self.judge(result, of: work, policy: entry.policy, wasCancelled: wasCancelled)
+            let judged = self.judge(result, of: work, policy: entry.policy, wasCancelled: wasCancelled)
+            disposition = self.leaveGate(work, entry: entry, with: judged)
         }
         await self.complete(work, disposition, on: worker)
     }
@@ -147,6 +152,13 @@ extension Engine {
                         failureClass: .unhandled, code: "NO_HANDLER",
                         message: "no handler is registered for the command type in the domain \(domain.names)")))
         }
+        let entry = domain.registry.entries[index]
+        work.isStrict = entry.policy.strictOrder
+        if let memo = work.memo {
+            work.memo = nil
+            work.attempt = memo.attempts
+            if memo.due > now / 1000 { return .end(.postponedInPlace(delay: memo.due - now / 1000)) }
+        }
         if work.attempt == 0 {
             if let expiry = envelope.microseconds(.expirytime), expiry <= now {
                 return .end(
@@ -164,8 +176,7 @@ extension Engine {
                 return .end(.postponedTopic(tier, due: min((start + 999) / 1000, now / 1000 + tier.milliseconds)))
             }
         }
-        work.attempt += 1
-        return .run(domain.registry.entries[index], envelope)
+        return .run(entry, envelope)
     }
 
     private func attempt(_ work: Work, entry: HandlerEntry, envelope: Envelope) async -> Result<[UInt8], any Error> {
@@ -222,7 +233,7 @@ extension Engine {
         let delay =
             failure.retryAfter?.wholeMilliseconds
             ?? policy.retry.delayMilliseconds(afterAttempt: work.attempt, unit: Double.random(in: 0..<1))
-        guard let tier = work.slot.domain.tier(forMilliseconds: delay) else {
+        guard !policy.strictOrder, let tier = work.slot.domain.tier(forMilliseconds: delay) else {
             return .retryInPlace(failure, delay: max(0, delay))
         }
         return .retryTopic(failure, tier, due: (work.finishedAt + 999) / 1000 + delay)
@@ -267,8 +278,9 @@ extension Engine {
         guard let envelope = work.envelope, let type = envelope.span(.type),
             let index = work.slot.domain.registry.find(envelope.view.bytes, type)
         else { return }
-        let policy = work.slot.domain.registry.entries[index].policy
-        let disposition = self.retry(work, Self.timedOut(policy), policy)
+        let entry = work.slot.domain.registry.entries[index]
+        let timedOut = self.retry(work, Self.timedOut(entry.policy), entry.policy)
+        let disposition = self.leaveGate(work, entry: entry, with: timedOut)
         let helper = Worker()
         Task(executorPreference: self.executor) { await self.complete(work, disposition, on: helper) }
         self.executor.nudge()

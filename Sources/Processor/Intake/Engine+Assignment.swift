@@ -11,10 +11,12 @@ extension Engine {
             self.dispatcher.withLock { dispatcher in
                 for entry in committed {
                     guard let domain = self.domain(of: entry.partition.topic) else { continue }
+                    let metadata = self.metadata(entry)
                     let slot = PartitionSlot(
                         partition: entry.partition, domain: domain, epoch: dispatcher.nextEpoch(),
-                        progress: PartitionProgress(base: entry.offset ?? 0, completed: self.completed(entry)),
+                        progress: PartitionProgress(base: entry.offset ?? 0, completed: metadata.completed),
                         surroundings: self.surroundings[domain.names]!)
+                    slot.memos = metadata.memos
                     if entry.offset == nil { slot.progress.startAnywhere() }
                     dispatcher.assign(slot)
                     starts.append((entry.partition, entry.offset))
@@ -29,13 +31,13 @@ extension Engine {
         }
     }
 
-    private func completed(_ entry: CommittedOffset) -> CompletedSet {
-        guard let offset = entry.offset, let metadata = entry.metadata, !metadata.isEmpty else { return CompletedSet() }
-        if let set = CompletedSet(metadata: metadata, base: offset) { return set }
+    private func metadata(_ entry: CommittedOffset) -> CommitMetadata {
+        guard let offset = entry.offset, let text = entry.metadata, !text.isEmpty else { return CommitMetadata() }
+        if let metadata = CommitMetadata(text: text, base: offset) { return metadata }
         self.logger.warning(
             "the commit's metadata is not Adjutant's or is damaged: nothing above the offset counts as done",
-            metadata: ["partition": "\(entry.partition)", "bytes": "\(metadata.utf8.count)"])
-        return CompletedSet()
+            metadata: ["partition": "\(entry.partition)", "bytes": "\(text.utf8.count)"])
+        return CommitMetadata()
     }
 
     private func domain(of topic: String) -> ProcessedDomain? {

@@ -38,7 +38,8 @@ extension Engine {
     private func doWhatIsDue(now: Int64, _ state: inout IntakeState) -> Int {
         let (nextDue, hasReady, isRunning) = self.dispatcher.withLock { dispatcher in
             let before = dispatcher.ready.count
-            let due = dispatcher.releaseDue(now: now)
+            var due = dispatcher.releaseDue(now: now)
+            if let gate = dispatcher.releaseGates(now: now) { due = min(due ?? gate, gate) }
             return (due, dispatcher.ready.count > before, dispatcher.running > 0)
         }
         if hasReady { self.executor.nudge() }

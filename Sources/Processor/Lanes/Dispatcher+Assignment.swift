@@ -40,13 +40,22 @@ extension Dispatcher {
             let work = entry.work
             if !isConcerned(work) {
                 kept.append(entry)
-            } else if work.attemptsHere > 0, work.slot.state != .gone {
+            } else if work.attemptsHere > 0, !work.isStrict, work.slot.state != .gone {
                 tried.append(work)
             } else {
                 self.drop(work)
             }
         }
         self.waiting = Heap(kept)
+        for gate in self.gates {
+            for work in gate.takeWaiting(where: isConcerned) {
+                if work.attemptsHere > 0, !work.isStrict, work.slot.state != .gone {
+                    tried.append(work)
+                } else {
+                    self.drop(work)
+                }
+            }
+        }
         return tried
     }
 
@@ -113,7 +122,8 @@ extension PartitionSlot {
     /// What to commit as things stand.
     var commit: OffsetCommit {
         let base = self.progress.base
-        let metadata = self.progress.hasCompletedAbove ? self.progress.completedAbove().metadata(base: base) : ""
-        return OffsetCommit(partition: self.partition, offset: base, metadata: metadata)
+        var metadata = CommitMetadata(memos: self.memos)
+        if self.progress.hasCompletedAbove { metadata.completed = self.progress.completedAbove() }
+        return OffsetCommit(partition: self.partition, offset: base, metadata: metadata.text(base: base))
     }
 }

@@ -27,6 +27,8 @@ struct Dispatcher {
     /// The intake waits for room.
     var intakeWaits = false
     var epochs: UInt64 = 0
+    /// Of the types with limits.
+    var gates: [TypeGate] = []
     private var waitingCount: UInt64 = 0
     private var lastSlot: PartitionSlot?
 
@@ -77,6 +79,7 @@ struct Dispatcher {
         slot.bytes += work.bytes
         self.inFlight += 1
         self.inFlightBytes += work.bytes
+        if !slot.memos.isEmpty { work.memo = slot.memos[work.record.offset] }
         if work.due > 0 { self.wait(work) } else { self.enqueue(work) }
     }
 
@@ -129,14 +132,14 @@ struct Dispatcher {
         return nil
     }
 
-    /// The attempt failed and is tried again in place: its lane stays busy.
-    mutating func retryInPlace(_ work: Work) {
+    /// The attempt failed and is tried again in place: its lane stays busy. When its partition is being given up, the
+    /// assignment's end takes care of it.
+    mutating func retryInPlace(_ work: Work, memo: RetryMemo?) {
         self.running -= 1
         work.slot.running -= 1
-        guard work.slot.state == .active, self.phase == .running else {
-            // Revoked or stopping meanwhile: the assignment's end takes care of what waits.
-            self.wait(work)
-            return
+        if let memo {
+            work.slot.memos[work.record.offset] = memo
+            work.slot.isDirty = true
         }
         self.wait(work)
     }
@@ -174,6 +177,7 @@ struct Dispatcher {
         self.forget(work)
         if slot.state != .gone {
             _ = slot.progress.finish(work.record.offset)
+            if !slot.memos.isEmpty { slot.memos[work.record.offset] = nil }
             slot.isDirty = true
         }
         guard let lane = work.lane else { return nil }

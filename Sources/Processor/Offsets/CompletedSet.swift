@@ -43,9 +43,9 @@ package struct CompletedSet: Sendable, Equatable {
 
     /// Kafka's default limit (`offset.metadata.max.bytes`).
     package static let metadataLimit = 4096
-    private static let prefix = "adj1:"
-    /// Bytes of body that fit: base64 makes four characters of three bytes.
-    package static let bodyLimit = (metadataLimit - prefix.utf8.count) / 4 * 3 - 5
+    static let prefix = "adj1:"
+    /// Bytes of body that fit beside the memos: base64 makes four characters of three bytes.
+    package static let bodyLimit = (metadataLimit - prefix.utf8.count - 1 - CommitMetadata.memoLimit) / 4 * 3 - 5
 
     /// The metadata to commit with `base`; empty when there is nothing to say. Ranges that do not fit are left out from
     /// the top, which costs a repeat and never a loss; the intake stops before it comes to that.
@@ -53,7 +53,7 @@ package struct CompletedSet: Sendable, Equatable {
         guard !self.ranges.isEmpty else { return "" }
         var payload: [UInt8] = [0]
         self.appendBody(base: base, to: &payload)
-        let sum = Self.checksum(payload, base: base)
+        let sum = Checksum.of(payload, base: base)
         payload.insert(contentsOf: withUnsafeBytes(of: sum.bigEndian) { Array($0) }, at: 0)
         return Self.prefix + Base64URL.encode(payload)
     }
@@ -66,7 +66,7 @@ package struct CompletedSet: Sendable, Equatable {
         else { return nil }
         let sum = payload[0..<4].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
         let body = Array(payload[4...])
-        guard sum == Self.checksum(body, base: base), body[0] == 0, self.read(body, base: base) else { return nil }
+        guard sum == Checksum.of(body, base: base), body[0] == 0, self.read(body, base: base) else { return nil }
     }
 
     /// The bitmap's bytes as tokens: how many bytes are all ones, how many follow as they are, and those.
@@ -79,8 +79,8 @@ package struct CompletedSet: Sendable, Equatable {
 
         func flush(_ bytes: inout [UInt8]) {
             guard !literals.isEmpty else { return }
-            Self.put(UInt64(full), into: &bytes)
-            Self.put(UInt64(literals.count), into: &bytes)
+            VariableInteger.put(UInt64(full), into: &bytes)
+            VariableInteger.put(UInt64(literals.count), into: &bytes)
             bytes.append(contentsOf: literals)
             full = 0
             literals.removeAll(keepingCapacity: true)
@@ -143,8 +143,8 @@ package struct CompletedSet: Sendable, Equatable {
         if room > 0, byte != 0 { _ = close(byte, repeating: 1) }
         flush(&bytes)
         if pendingFull > 0 || full > 0 {
-            Self.put(UInt64(full + pendingFull), into: &bytes)
-            Self.put(0, into: &bytes)
+            VariableInteger.put(UInt64(full + pendingFull), into: &bytes)
+            VariableInteger.put(0, into: &bytes)
         }
     }
 
@@ -152,7 +152,7 @@ package struct CompletedSet: Sendable, Equatable {
         var index = 1
         var position = base & ~7
         while index < body.count {
-            guard let full = Self.get(body, &index), let literals = Self.get(body, &index),
+            guard let full = VariableInteger.get(body, &index), let literals = VariableInteger.get(body, &index),
                 full < 1 << 40, literals <= UInt64(body.count - index)
             else { return false }
             if full > 0 { self.append(position..<position + Int64(full) * 8) }
@@ -171,37 +171,5 @@ package struct CompletedSet: Sendable, Equatable {
             if self.ranges[0].isEmpty { self.ranges.removeFirst() }
         }
         return true
-    }
-
-    private static func put(_ value: UInt64, into bytes: inout [UInt8]) {
-        var rest = value
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        bytes.append(UInt8(truncatingIfNeeded: rest))
-    }
-
-    private static func get(_ bytes: [UInt8], _ index: inout Int) -> UInt64? {
-        var value: UInt64 = 0
-        var shift: UInt64 = 0
-        while index < bytes.count, shift < 63 {
-            let byte = bytes[index]
-            index += 1
-            value |= UInt64(byte & 0x7f) << shift
-            if byte < 0x80 { return value }
-            shift += 7
-        }
-        return nil
-    }
-
-    /// FNV-1a over the base and the body: the metadata of another offset does not pass.
-    private static func checksum(_ bytes: [UInt8], base: Int64) -> UInt32 {
-        var hash: UInt32 = 0x811c_9dc5
-        for shift in stride(from: 0, to: 64, by: 8) {
-            hash = (hash ^ UInt32(truncatingIfNeeded: base >> Int64(shift)) & 0xff) &* 0x0100_0193
-        }
-        for byte in bytes { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
-        return hash
     }
 }

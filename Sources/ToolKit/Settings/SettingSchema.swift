@@ -1,6 +1,6 @@
 /// Every setting there is, by its path in the configuration file.
 package enum SettingSchema {
-    package enum Kind: Sendable { case text, integer, duration, durations, list, flag }
+    package enum Kind: Sendable { case text, integer, duration, durations, list, flag, rate }
 
     package struct Entry: Sendable {
         package let path: String
@@ -49,6 +49,11 @@ package enum SettingSchema {
         Entry("delays", .durations, "delays between attempts"),
         Entry("timeout", .duration, "how long an attempt may run"),
         Entry("ordering", .text, "key, partition or none"),
+        Entry("concurrency", .integer, "handlers of the type running at once"),
+        Entry("rate", .rate, "starts of attempts, for example 100/s"),
+        Entry("tenant_rate", .rate, "starts of attempts for each tenant"),
+        Entry("outage_after", .integer, "transient failures in a row after which one command at a time is tried"),
+        Entry("outage_probe", .duration, "pause before an outage's first probe; it doubles from probe to probe"),
         Entry("strict_order", .flag, "later commands of a key wait while an earlier one waits for its retry"),
     ]
 

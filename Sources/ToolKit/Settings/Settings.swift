@@ -92,6 +92,11 @@ package struct Settings: Sendable {
         if let text = self.text("types.\(type).ordering"), let ordering = Ordering(rawValue: text) {
             policy.ordering = ordering
         }
+        if let value = self.integer("types.\(type).concurrency") { policy.limits.concurrency = value }
+        if let text = self.text("types.\(type).rate") { policy.limits.rate = CommandLimits.Rate(text) }
+        if let text = self.text("types.\(type).tenant_rate") { policy.limits.tenantRate = CommandLimits.Rate(text) }
+        if let value = self.integer("types.\(type).outage_after") { policy.limits.outageAfter = value }
+        if let value = self.duration("types.\(type).outage_probe") { policy.limits.outageProbe = value }
         if let strict = self.flag("types.\(type).strict_order") { policy.strictOrder = strict }
     }
 
@@ -126,6 +131,7 @@ package struct Settings: Sendable {
             let all = self.split(value.text).allSatisfy { DurationText.duration($0) != nil }
             expected = all ? nil : "durations such as 5s,1m,10m"
         case .flag: expected = Bool(value.text) == nil ? "true or false" : nil
+        case .rate: expected = CommandLimits.Rate(value.text) == nil ? "a rate such as 100/s or 60/m" : nil
         case .list: expected = nil
         }
         return expected.map { "\(value.place): \(path) must be \($0)" }

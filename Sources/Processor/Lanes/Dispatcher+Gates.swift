@@ -1,0 +1,159 @@
+import Commands
+import DequeModule
+
+extension Dispatcher {
+    /// What an attempt's end did to its type's outage.
+    enum OutageChange { case none, began, ended }
+
+    /// Lets a command through its type's gate, or parks it there; it counts as running no more then.
+    mutating func admit(_ work: Work, by gate: TypeGate, tenant: String?, now: Int64) -> Bool {
+        if case .open(let probeAt, let interval, let isProbing) = gate.outage {
+            guard !isProbing, now >= probeAt else { return self.park(work) { gate.waiting.append(work) } }
+            gate.outage = .open(probeAt: probeAt, interval: interval, isProbing: true)
+            work.isProbe = true
+        }
+        if let limit = gate.limits.concurrency, gate.running >= limit {
+            self.endProbe(of: work, at: gate)
+            return self.park(work) { gate.waiting.append(work) }
+        }
+        if let rate = gate.limits.tenantRate, let tenant {
+            gate.sweepTenants(now: now)
+            var state = gate.tenants[tenant] ?? TypeGate.Tenant(bucket: TypeGate.Bucket(rate, now: now))
+            state.bucket.fill(now: now)
+            let isThrough = state.bucket.tokens >= 1
+            if isThrough { state.bucket.tokens -= 1 } else { state.waiting.append(work) }
+            gate.tenants[tenant] = state
+            if !isThrough {
+                self.endProbe(of: work, at: gate)
+                return self.park(work) {}
+            }
+        }
+        if let rate = gate.limits.rate {
+            var bucket = gate.bucket ?? TypeGate.Bucket(rate, now: now)
+            bucket.fill(now: now)
+            let isThrough = bucket.tokens >= 1
+            if isThrough { bucket.tokens -= 1 }
+            gate.bucket = bucket
+            if !isThrough {
+                self.endProbe(of: work, at: gate)
+                return self.park(work) { gate.waiting.append(work) }
+            }
+        }
+        gate.running += 1
+        work.isAdmitted = true
+        return true
+    }
+
+    private mutating func park(_ work: Work, _ put: () -> Void) -> Bool {
+        self.running -= 1
+        work.slot.running -= 1
+        put()
+        return false
+    }
+
+    private func endProbe(of work: Work, at gate: TypeGate) {
+        guard work.isProbe, case .open(let probeAt, let interval, _) = gate.outage else { return }
+        work.isProbe = false
+        gate.outage = .open(probeAt: probeAt, interval: interval, isProbing: false)
+    }
+
+    /// The attempt is over.
+    ///
+    /// - Parameter failedTransiently: Nil when it is not known, because the attempt was given up.
+    /// - Returns: Whether the failure counts for the command, and what it did to the outage.
+    mutating func leave(
+        _ gate: TypeGate, _ work: Work, failedTransiently: Bool?, now: Int64
+    ) -> (counts: Bool, change: OutageChange) {
+        if work.isAdmitted {
+            work.isAdmitted = false
+            gate.running -= 1
+        }
+        let wasProbe = work.isProbe
+        work.isProbe = false
+        let first = gate.limits.outageProbe.wholeMicroseconds
+        var result: (counts: Bool, change: OutageChange) = (true, .none)
+        switch gate.outage {
+        case .none(let failures):
+            guard failedTransiently != false else {
+                gate.outage = .none(failures: 0)
+                break
+            }
+            if let limit = gate.limits.outageAfter, failures + 1 >= limit {
+                gate.outage = .open(probeAt: now + first, interval: first, isProbing: false)
+                result.change = .began
+            } else {
+                gate.outage = .none(failures: failures + 1)
+            }
+        case .open(let probeAt, let interval, let isProbing):
+            guard failedTransiently != false else {
+                gate.outage = .none(failures: 0)
+                result.change = .ended
+                break
+            }
+            result.counts = false
+            if wasProbe {
+                let longer = min(interval * 2, first * 30)
+                gate.outage = .open(probeAt: now + longer, interval: longer, isProbing: false)
+            } else {
+                gate.outage = .open(probeAt: probeAt, interval: interval, isProbing: isProbing)
+            }
+        }
+        self.releaseWaiting(of: gate, now: now)
+        return result
+    }
+
+    /// A command whose attempt an outage made void waits at its type's gate.
+    mutating func holdBack(_ work: Work) {
+        self.running -= 1
+        work.slot.running -= 1
+        guard let type = work.envelope?.type, let gate = work.slot.domain.gates[CommandType(type)] else {
+            self.wait(work)
+            return
+        }
+        gate.waiting.append(work)
+    }
+
+    /// Lets go of what the gates no longer hold; returns when to look again.
+    mutating func releaseGates(now: Int64) -> Int64? {
+        var next: Int64?
+        for gate in self.gates where !gate.waiting.isEmpty || !gate.tenants.isEmpty {
+            if let time = self.releaseWaiting(of: gate, now: now) { next = min(next ?? time, time) }
+        }
+        return next
+    }
+
+    /// Puts into the ready queue as many as may pass now; they ask for admission again there.
+    @discardableResult
+    private mutating func releaseWaiting(of gate: TypeGate, now: Int64) -> Int64? {
+        var next: Int64?
+        for (tenant, var state) in gate.tenants where !state.waiting.isEmpty {
+            state.bucket.fill(now: now)
+            var room = Int(state.bucket.tokens)
+            while room > 0, let work = state.waiting.popFirst() {
+                self.ready.append(work)
+                room -= 1
+            }
+            gate.tenants[tenant] = state
+            if !state.waiting.isEmpty { next = min(next ?? .max, state.bucket.nextAt) }
+        }
+        guard !gate.waiting.isEmpty else { return next }
+        var room = gate.waiting.count
+        if case .open(let probeAt, _, let isProbing) = gate.outage {
+            guard !isProbing else { return next }
+            guard now >= probeAt else { return min(next ?? .max, probeAt) }
+            room = 1
+        }
+        if let limit = gate.limits.concurrency { room = min(room, max(0, limit - gate.running)) }
+        if gate.limits.rate != nil, var bucket = gate.bucket {
+            bucket.fill(now: now)
+            gate.bucket = bucket
+            room = min(room, Int(bucket.tokens))
+            if room < gate.waiting.count { next = min(next ?? .max, bucket.nextAt) }
+        }
+        while room > 0, let work = gate.waiting.popFirst() {
+            self.ready.append(work)
+            room -= 1
+        }
+        return next
+    }
+}
