@@ -68,15 +68,21 @@ package struct OutgoingRecord: Sendable {
     /// Replaces a value that nobody would take by a note of its size, with a header that says so; false when that was
     /// done before.
     package mutating func truncateValue() -> Bool {
-        let marker: StaticString = "adjutant-truncated"
-        let isMarked = self.headers.contains { header in
-            marker.withUTF8Buffer { self.bytes[header.name.range].elementsEqual($0) }
+        let isMarked = self.headers.contains {
+            self.bytes[$0.name.range].elementsEqual(Self.truncationHeader.utf8)
         }
         guard !isMarked, !self.value.isNull else { return false }
         let count = Int(self.value.count)
-        self.setValue(#"{"truncated":true,"bytes":\#(count)}"#.utf8)
-        self.addHeader(marker, "\(count)")
+        self.setValue(Self.truncationNote(bytes: count))
+        self.addHeader(Self.truncationHeader, bytes: Array("\(count)".utf8))
         return true
+    }
+
+    /// Says how many bytes a value had that nobody would take.
+    package static let truncationHeader = "adjutant-truncated"
+
+    package static func truncationNote(bytes count: Int) -> [UInt8] {
+        Array(#"{"truncated":true,"bytes":\#(count)}"#.utf8)
     }
 
     private mutating func put(_ source: some Collection<UInt8>) -> ByteSpan {

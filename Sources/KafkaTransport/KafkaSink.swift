@@ -13,6 +13,7 @@ package final class KafkaSink: EventSink {
     private let configuration: KafkaConfiguration
     private let receiver: any DeliveryReceiver
     private let logger: Logger
+    private let truncatable: Set<String>
     private let state: Mutex<State>
     private let threadEnded = DispatchSemaphore(value: 0)
 
@@ -25,8 +26,10 @@ package final class KafkaSink: EventSink {
     }
 
     package init(
-        configuration: KafkaConfiguration, topics: [(name: String, partitions: Int32)], receiver: any DeliveryReceiver, logger: Logger
+        configuration: KafkaConfiguration, topics: [(name: String, partitions: Int32)], truncatable: Set<String>,
+        receiver: any DeliveryReceiver, logger: Logger
     ) throws {
+        self.truncatable = truncatable
         self.configuration = configuration
         self.receiver = receiver
         self.logger = logger
@@ -101,10 +104,13 @@ package final class KafkaSink: EventSink {
         _ producer: KafkaProducer, resendThrough target: KafkaProducer, milliseconds: Int, works: inout [Work],
         isClosing: Bool
     ) {
-        var failures: [(Work, KafkaError.Code)] = []
+        var failures: [(Work, KafkaError.Code, String)] = []
         var needsNew = false
         producer.serve(
-            milliseconds: milliseconds, resendThrough: { !isClosing && !$0.isHopeless ? target : nil },
+            milliseconds: milliseconds,
+            resendThrough: { code, topic in
+                !isClosing && (!code.isHopeless || self.mayTruncate(code, topic)) ? target : nil
+            },
             failed: { error in
                 if error.isFatal {
                     needsNew = true
@@ -116,16 +122,25 @@ package final class KafkaSink: EventSink {
             { delivery in
                 guard let opaque = delivery.opaque else { return }
                 let work = Unmanaged<Work>.fromOpaque(opaque).takeRetainedValue()
-                if let error = delivery.error { failures.append((work, error)) } else { works.append(work) }
+                if let error = delivery.error {
+                    failures.append((work, error, delivery.topic))
+                } else {
+                    works.append(work)
+                }
             })
         if needsNew, !isClosing { self.replace(producer) }
         if !works.isEmpty {
             self.receiver.delivered(works)
             works.removeAll(keepingCapacity: true)
         }
-        for (work, code) in failures {
-            self.receiver.undeliverable(work, topic: "", failure: DeliveryFailure(code, code.text))
+        for (work, code, topic) in failures {
+            self.receiver.undeliverable(work, topic: topic, failure: DeliveryFailure(code, code.text))
         }
+    }
+
+    /// An outcome that is too large goes out as a note of its size; a command or a dead letter is never cut.
+    private func mayTruncate(_ code: KafkaError.Code, _ topic: String) -> Bool {
+        code == .messageTooLarge && self.truncatable.contains(topic)
     }
 
     private func replace(_ failed: KafkaProducer) {

@@ -66,6 +66,10 @@ package final class KafkaSource: CommandSource {
         }
     }
 
+    package func end(of partition: TopicPartition, isPaused: Bool) -> Int64? {
+        self.consumer.end(topic: partition.topic, partition: partition.partition, asking: isPaused)
+    }
+
     package func wake() { self.consumer.wake() }
 
     package func close() { self.consumer.close() }

@@ -1,7 +1,9 @@
 import Commands
 import Foundation
+import Instrumentation
 import Logging
 import Synchronization
+import Tracing
 
 /// Runs commands: takes records from a source, runs their handlers in the order of their keys, sends the outcomes to a
 /// sink, and commits what is done.
@@ -26,6 +28,8 @@ package final class Engine: Sendable {
     let control = Mutex(Control())
     let room = RoomSignal()
     package let counters = EngineCounters()
+    let metrics: EngineMetrics
+    let isTracing: Bool
     let writer: EventWriter
     let surroundings: [Domain: ContextSurroundings]
     private let sinkBox = SinkBox()
@@ -49,6 +53,8 @@ package final class Engine: Sendable {
         self.reader = EnvelopeReader(limits: limits)
         self.clock = clock
         self.logger = logger
+        self.metrics = EngineMetrics(domains: domains, group: group)
+        self.isTracing = !(InstrumentationSystem.instrument is NoOpInstrument)
         self.writer = EventWriter(worker: settings.worker, group: group)
         self.surroundings = Dictionary(
             uniqueKeysWithValues: domains.map {

@@ -20,6 +20,8 @@ package struct EngineSettings: Sendable {
     package var revokeGrace: Duration = .seconds(10)
     /// How long a handler may ignore its cancellation before its lane goes on without it.
     package var cancellationGrace: Duration = .seconds(5)
+    /// How long a handler may run before the log tells of it, once; counted from the handler's start.
+    package var stuckAfter: Duration = .seconds(60)
     /// Topics that `replyto` may name.
     package var replyTopics: Set<String> = []
     /// The worker's name in audit events and outputs.

@@ -39,6 +39,8 @@ package final class Work: @unchecked Sendable {
     /// The type asks for strict order: the command waits for its retries in place, however long.
     var isStrict = false
     var lastFailure: AttemptFailure?
+    /// The trace context of this hop's span, when the program has a tracer.
+    var traceHeaders: [String: String]?
     /// Monotonic microseconds before which the command is not run (again).
     var due: Int64 = 0
 
@@ -124,6 +126,8 @@ package final class PartitionSlot: @unchecked Sendable {
     var settling = 0
     /// Commands of strict order that wait for a retry, by offset.
     var memos: [Int64: RetryMemo] = [:]
+    /// Bytes of metadata in the last commit.
+    var metadataBytes = 0
     var isPaused = false
     /// Something is finished that no commit tells of yet.
     var isDirty = false

@@ -39,7 +39,9 @@ final class FetchWaker: Sendable {
     /// Records were taken: ends the sleep of an idle waker.
     func noteTaken(_ count: Int) {
         self.taken.add(count, ordering: .relaxed)
-        if self.isIdle.load(ordering: .relaxed), self.isIdle.exchange(false, ordering: .relaxed) { self.wakeUp.signal() }
+        if self.isIdle.load(ordering: .relaxed), self.isIdle.exchange(false, ordering: .relaxed) {
+            self.wakeUp.signal()
+        }
     }
 
     func stop() {

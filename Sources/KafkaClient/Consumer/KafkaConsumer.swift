@@ -215,6 +215,16 @@ package final class KafkaConsumer: Sendable {
         return (low, high)
     }
 
+    /// The offset after the last record as the last fetch told it; asked of the broker when `asking`, since librdkafka
+    /// learns nothing of paused partitions. Nil when it is not known.
+    package func end(topic: String, partition: Int32, asking: Bool) -> Int64? {
+        if asking { return (try? self.watermarks(topic: topic, partition: partition, milliseconds: 200))?.high }
+        var low: Int64 = 0
+        var high: Int64 = 0
+        let code = rd_kafka_get_watermark_offsets(self.handle.pointer, topic, partition, &low, &high)
+        return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : nil
+    }
+
     /// Makes a waiting ``poll(milliseconds:limit:into:)`` return.
     package func wake() { self.handle.wake() }
 

@@ -11,6 +11,8 @@ package struct KafkaDelivery {
     /// Where the record lies now; negative when it was not delivered.
     package var partition: Int32 = -1
     package var offset: Int64 = -1
+    /// Where the record was to go; filled for failures.
+    package var topic = ""
 }
 
 /// An idempotent producer. Sending is for any thread; one thread calls ``serve(milliseconds:_:)`` for the reports.
@@ -171,7 +173,7 @@ package final class KafkaProducer: Sendable {
     /// - Returns: The number of reports handed over.
     @discardableResult
     package func serve(
-        milliseconds: Int, resendThrough: (KafkaError.Code) -> KafkaProducer? = { _ in nil },
+        milliseconds: Int, resendThrough: (KafkaError.Code, String) -> KafkaProducer? = { _, _ in nil },
         failed: (KafkaError) -> Void, _ report: (KafkaDelivery) -> Void
     ) -> Int {
         guard let event = rd_kafka_queue_poll(self.handle.queue, Int32(clamping: milliseconds)) else { return 0 }
@@ -188,10 +190,15 @@ package final class KafkaProducer: Sendable {
                         KafkaDelivery(
                             opaque: message.pointee._private, error: nil, partition: message.pointee.partition,
                             offset: message.pointee.offset))
-                } else if let target = resendThrough(KafkaError.Code(code)), target.resend(message) {
+                } else if let target = resendThrough(KafkaError.Code(code), Self.topicName(message)),
+                    target.resend(message)
+                {
                     self.handle.logger.debug("undelivered record queued again")
                 } else {
-                    report(KafkaDelivery(opaque: message.pointee._private, error: KafkaError.Code(code)))
+                    report(
+                        KafkaDelivery(
+                            opaque: message.pointee._private, error: KafkaError.Code(code),
+                            topic: Self.topicName(message)))
                 }
                 count += 1
             }
@@ -201,10 +208,32 @@ package final class KafkaProducer: Sendable {
         return 0
     }
 
+    private static func topicName(_ message: UnsafePointer<rd_kafka_message_t>) -> String {
+        message.pointee.rkt.map { String(cString: rd_kafka_topic_name($0)) } ?? ""
+    }
+
     /// Queues an undelivered message, of this producer or another one, again.
+    ///
+    /// One that the broker finds too large goes again with a note of its size for a value and a header that says so;
+    /// false when that was done before.
     private func resend(_ message: UnsafePointer<rd_kafka_message_t>) -> Bool {
         var headers: OpaquePointer?
         _ = rd_kafka_message_detach_headers(UnsafeMutablePointer(mutating: message), &headers)
+        var note: [UInt8]?
+        if message.pointee.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE {
+            let list = headers ?? rd_kafka_headers_new(1)
+            headers = list
+            var value: UnsafeRawPointer?
+            var size = 0
+            let marker = OutgoingRecord.truncationHeader
+            guard rd_kafka_header_get_last(list, marker, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR else {
+                if let list { rd_kafka_headers_destroy(list) }
+                return false
+            }
+            let count = "\(message.pointee.len)"
+            rd_kafka_header_add(list, marker, -1, count, -1)
+            note = OutgoingRecord.truncationNote(bytes: message.pointee.len)
+        }
         var key = rd_kafka_vu_t()
         key.vtype = RD_KAFKA_VTYPE_KEY
         key.u.mem.ptr = message.pointee.key
@@ -213,9 +242,22 @@ package final class KafkaProducer: Sendable {
         value.vtype = RD_KAFKA_VTYPE_VALUE
         value.u.mem.ptr = message.pointee.payload
         value.u.mem.size = message.pointee.len
-        guard let name = message.pointee.rkt.map({ String(cString: rd_kafka_topic_name($0)) }),
-            let topic = self.topic(name)
-        else { return false }
+        return (note ?? []).withUnsafeBytes { bytes in
+            if note != nil {
+                value.u.mem.ptr = UnsafeMutableRawPointer(mutating: bytes.baseAddress)
+                value.u.mem.size = bytes.count
+            }
+            return self.queue(message, key: key, value: value, headers: headers)
+        }
+    }
+
+    private func queue(
+        _ message: UnsafePointer<rd_kafka_message_t>, key: rd_kafka_vu_t, value: rd_kafka_vu_t, headers: OpaquePointer?
+    ) -> Bool {
+        guard let topic = self.topic(Self.topicName(message)) else {
+            if let headers { rd_kafka_headers_destroy(headers) }
+            return false
+        }
         let units = (
             Self.topic(topic.pointer), Self.partition(message.pointee.partition), key, value, Self.copying,
             Self.opaque(message.pointee._private), Self.headers(headers)

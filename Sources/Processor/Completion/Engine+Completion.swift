@@ -48,6 +48,7 @@ extension Engine {
             self.settle(work, plainSuccess: false)
         }
         self.counters.completed(disposition)
+        self.metrics.completed(work, disposition)
     }
 
     private func succeed(_ work: Work, output: [UInt8], on worker: Worker) async {
@@ -106,8 +107,16 @@ extension Engine {
             case .accepted: return
             case .full: await Self.pause(milliseconds: 2)
             case .refused(let failure):
-                self.cannotSend(work, topic: topic, failure)
-                guard failure.kind == .tooLarge, worker.draft.truncateValue() else { return }
+                // A command or a dead letter is never cut: its offset is held instead.
+                let domain = work.slot.domain
+                let isOutcome = topic != domain.deadLetterTopic && !domain.inputTopics.contains(topic)
+                guard failure.kind == .tooLarge, isOutcome, worker.draft.truncateValue() else {
+                    self.cannotSend(work, topic: topic, failure)
+                    return
+                }
+                self.logger.warning(
+                    "an outcome is too large: a note of its size goes out instead",
+                    metadata: ["topic": "\(topic)", "command.id": "\(work.envelope?.id ?? "")"])
             }
         }
     }

@@ -96,11 +96,17 @@ struct EventWriter: Sendable {
                 draft.copyHeader(header, of: envelope.view)
             }
         }
-        if envelope.has(.traceparent) { self.addTrace(envelope, to: &draft) }
+        if envelope.has(.traceparent) || work.traceHeaders != nil { self.addTrace(work, envelope, to: &draft) }
     }
 
     /// The trace goes on with a span of this hop as the parent; the sender's state and baggage go along.
-    private func addTrace(_ envelope: Envelope, to draft: inout OutgoingRecord) {
+    private func addTrace(_ work: Work, _ envelope: Envelope, to draft: inout OutgoingRecord) {
+        if let headers = work.traceHeaders, !headers.isEmpty {
+            for (name, value) in headers.sorted(by: { $0.key < $1.key }) {
+                draft.addHeader(name, bytes: Array(value.utf8))
+            }
+            return
+        }
         draft.addHeader("traceparent") { bytes in
             let parent = envelope.span(.traceparent).map { Array(envelope.view.bytes[$0.range]) } ?? []
             TraceParent.appendChild(of: parent, to: &bytes)
@@ -117,7 +123,9 @@ struct EventWriter: Sendable {
         self.addEnvelope(work, kind: event.type, attempt: max(1, work.attempt), to: &draft) { bytes in
             event.type.withUTF8Buffer { bytes.append(contentsOf: $0) }
         }
-        if let envelope = work.envelope, envelope.has(.traceparent) { self.addTrace(envelope, to: &draft) }
+        if let envelope = work.envelope, envelope.has(.traceparent) || work.traceHeaders != nil {
+            self.addTrace(work, envelope, to: &draft)
+        }
         draft.writeJSON { writer in
             writer.beginObject()
             writer.key("commandId")

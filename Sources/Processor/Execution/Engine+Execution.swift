@@ -110,8 +110,8 @@ extension Engine {
             if let gate = work.slot.domain.gates[entry.type], !self.admit(work, by: gate) { return }
             work.attempt += 1
             work.attemptsHere += 1
-            let deadline = self.clock.monotonic() + entry.policy.timeout.wholeMicroseconds
-            worker.begin(work, deadline: deadline)
+            let monotonic = self.clock.monotonic()
+            worker.begin(work, at: monotonic, deadline: monotonic + entry.policy.timeout.wholeMicroseconds)
             let result = await self.attempt(work, entry: entry, envelope: envelope)
             let (isOurs, wasCancelled) = worker.end()
             // The watchdog has settled the attempt: what came of it now is too late.
@@ -184,7 +184,8 @@ extension Engine {
             envelope: envelope, surroundings: work.slot.surroundings, attempt: work.attempt,
             maxAttempts: entry.policy.retry.attempts, deadline: .now + entry.policy.timeout)
         do {
-            return .success(try await entry.run(context, self.reader.limits))
+            return .success(
+                try await self.traced(work, envelope) { try await entry.run(context, self.reader.limits) })
         } catch {
             return .failure(error)
         }
@@ -237,53 +238,6 @@ extension Engine {
             return .retryInPlace(failure, delay: max(0, delay))
         }
         return .retryTopic(failure, tier, due: (work.finishedAt + 999) / 1000 + delay)
-    }
-
-    // MARK: - Watchdog
-
-    /// Cancels attempts that ran past their timeout; settles those that ignored it for too long.
-    func watch(now: Int64) {
-        let grace = self.settings.cancellationGrace.wholeMicroseconds
-        for worker in self.workers.withLock({ $0 }) {
-            enum Step { case nothing, cancel, abandon(Work) }
-            let step: Step = worker.current.withLock { current in
-                guard let work = current.work, now >= current.deadline else { return .nothing }
-                if !current.isCancelled {
-                    current.isCancelled = true
-                    return .cancel
-                }
-                guard now >= current.deadline + grace, !current.isAbandoned else { return .nothing }
-                current.isAbandoned = true
-                return .abandon(work)
-            }
-            switch step {
-            case .nothing: break
-            case .cancel: worker.task.withLock { $0 }?.cancel()
-            case .abandon(let work): self.abandon(work)
-            }
-        }
-    }
-
-    /// The handler hangs and ignores its cancellation: its command goes on without it, and so does its place.
-    private func abandon(_ work: Work) {
-        self.logger.error(
-            "a handler ignores its cancellation: its result will be discarded",
-            metadata: [
-                "command.id": "\(work.envelope?.id ?? "")", "command.type": "\(work.envelope?.type ?? "")",
-                "command.key": "\(work.envelope?.orderingKeyText ?? "")",
-                "running.seconds": "\((self.clock.wall() - work.startedAt) / 1_000_000)",
-            ])
-        self.dispatcher.withLock { $0.workers -= 1 }
-        work.finishedAt = self.clock.wall()
-        guard let envelope = work.envelope, let type = envelope.span(.type),
-            let index = work.slot.domain.registry.find(envelope.view.bytes, type)
-        else { return }
-        let entry = work.slot.domain.registry.entries[index]
-        let timedOut = self.retry(work, Self.timedOut(entry.policy), entry.policy)
-        let disposition = self.leaveGate(work, entry: entry, with: timedOut)
-        let helper = Worker()
-        Task(executorPreference: self.executor) { await self.complete(work, disposition, on: helper) }
-        self.executor.nudge()
     }
 }
 

@@ -10,6 +10,8 @@ final class Worker: @unchecked Sendable {
         var work: Work?
         /// Monotonic microseconds.
         var deadline: Int64 = .max
+        var startedAt: Int64 = 0
+        var isReported = false
         var isCancelled = false
         /// The engine has settled the attempt without waiting for its handler any longer.
         var isAbandoned = false
@@ -20,8 +22,8 @@ final class Worker: @unchecked Sendable {
     /// Reused for every event that the worker sends.
     var draft = OutgoingRecord()
 
-    func begin(_ work: Work, deadline: Int64) {
-        self.current.withLock { $0 = Current(work: work, deadline: deadline) }
+    func begin(_ work: Work, at now: Int64, deadline: Int64) {
+        self.current.withLock { $0 = Current(work: work, deadline: deadline, startedAt: now) }
     }
 
     /// Ends the attempt; false when the engine has given it up meanwhile.

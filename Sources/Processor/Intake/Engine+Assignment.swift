@@ -40,7 +40,7 @@ extension Engine {
         return CommitMetadata()
     }
 
-    private func domain(of topic: String) -> ProcessedDomain? {
+    func domain(of topic: String) -> ProcessedDomain? {
         self.domains.first { $0.inputTopics.contains(topic) }
     }
 

@@ -15,6 +15,9 @@ struct IntakeState {
     var pausedAll = false
     var hasReported = false
     var stopDeadline: Int64?
+    var lastReport: Int64 = 0
+    var lastSummary: Int64 = 0
+    var lastCounts = EngineCounters.Counts()
 }
 
 extension Engine {
@@ -26,6 +29,7 @@ extension Engine {
             let wait = self.doWhatIsDue(now: now, &state)
             if self.advanceStop(now: now, &state) { break }
             self.advanceRevoke(now: now, &state)
+            self.report(now: now, &state)
             self.takeIn(now: now, wait: wait, &state)
             self.handleEvent(&state, ready: ready)
         }
@@ -139,9 +143,16 @@ extension Engine {
             return full
         }
         self.counters.consumed(batch.records.count, at: monotonic)
+        if self.metrics.isEnabled { self.countConsumed(batch.records) }
         batch.records.removeAll(keepingCapacity: true)
         if !toPause.isEmpty { self.source.pause(toPause) }
         self.executor.nudge()
+    }
+
+    private func countConsumed(_ records: [Record]) {
+        for (topic, group) in Dictionary(grouping: records, by: \.topic) {
+            if let domain = self.domain(of: topic) { self.metrics.consumed(domain.names, group.count) }
+        }
     }
 
     /// The lane: the domain, the partition's number (a command and its retries share it, so that they do not overlap),

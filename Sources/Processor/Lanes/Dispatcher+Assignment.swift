@@ -124,6 +124,8 @@ extension PartitionSlot {
         let base = self.progress.base
         var metadata = CommitMetadata(memos: self.memos)
         if self.progress.hasCompletedAbove { metadata.completed = self.progress.completedAbove() }
-        return OffsetCommit(partition: self.partition, offset: base, metadata: metadata.text(base: base))
+        let text = metadata.text(base: base)
+        self.metadataBytes = text.utf8.count
+        return OffsetCommit(partition: self.partition, offset: base, metadata: text)
     }
 }

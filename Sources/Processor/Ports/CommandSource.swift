@@ -101,8 +101,14 @@ package protocol CommandSource: AnyObject, Sendable {
     func resume(_ partitions: [TopicPartition])
     /// Commits; the answer comes as ``SourceEvent/committed(_:failure:)`` unless `synchronously`.
     func commit(_ offsets: [OffsetCommit], synchronously: Bool) throws
+    /// The offset after the last record of a partition, as far as it is known; a paused partition's must be asked for.
+    func end(of partition: TopicPartition, isPaused: Bool) -> Int64?
     /// Makes a waiting ``poll(milliseconds:limit:into:)`` return; from any thread.
     func wake()
     /// Leaves the group and lets go of everything.
     func close()
+}
+
+extension CommandSource {
+    package func end(of partition: TopicPartition, isPaused: Bool) -> Int64? { nil }
 }

@@ -62,14 +62,15 @@ struct BenchCluster {
             if let data {
                 draft.setValue(data(index).utf8)
             } else {
-                let start = #"{"echo":{"seq":\#(10_000_000 + index),"user":"user-\#(index % keys)","amount":"129.95","note":""#
+                let start =
+                    #"{"echo":{"seq":\#(10_000_000 + index),"user":"user-\#(index % keys)","amount":"129.95","note":""#
                 draft.setValue((start + padding.prefix(max(0, 227 - start.utf8.count)) + "\"}}").utf8)
             }
             while true {
                 do {
                     try producer.send(draft, to: "lab.commands", partition: -1, opaque: nil)
                     break
-                } catch where error.code == .queueFull {
+                } catch  where error.code == .queueFull {
                     producer.serve(milliseconds: 10, failed: { _ in }, { if let code = $0.error { failure = code } })
                 } catch {
                     throw ToolError(error, servers: self.servers)

@@ -56,8 +56,10 @@ struct BenchDispatchCommand: AsyncParsableCommand {
                 ])
             let engine = try self.measure(
                 ChildProcess.ownPath,
-                ["bench", "engine", "-b", cluster.servers, "--group", "bench.engine.\(run).\(round)", "--count",
-                    "\(self.count)"] + cluster.properties)
+                [
+                    "bench", "engine", "-b", cluster.servers, "--group", "bench.engine.\(run).\(round)", "--count",
+                    "\(self.count)",
+                ] + cluster.properties)
             rows.append((yard, engine))
             say(
                 "round \(round): yardstick \(Int(yard)), engine \(Int(engine)) commands a second, "

@@ -80,7 +80,11 @@ package struct WorkerAssembly: Sendable {
             engine.connect(
                 try KafkaSink(
                     configuration: Self.producerConfiguration(configuration),
-                    topics: self.sinkTopics(partitions), receiver: engine,
+                    topics: self.sinkTopics(partitions),
+                    truncatable: Set(
+                        self.domains.flatMap { [$0.resultsTopic, $0.failuresTopic] }
+                            + (self.settings.list("worker.reply_topics") ?? [])),
+                    receiver: engine,
                     logger: self.logger))
             return engine
         } catch {
@@ -108,6 +112,7 @@ package struct WorkerAssembly: Sendable {
         if let value = self.settings.duration("worker.grace") { engine.grace = value }
         if let value = self.settings.duration("worker.revoke_grace") { engine.revokeGrace = value }
         if let value = self.settings.duration("worker.cancellation_grace") { engine.cancellationGrace = value }
+        if let value = self.settings.duration("worker.stuck_after") { engine.stuckAfter = value }
         engine.replyTopics = Set(self.settings.list("worker.reply_topics") ?? [])
         engine.worker =
             self.settings.text("worker.name")

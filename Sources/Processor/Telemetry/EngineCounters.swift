@@ -14,6 +14,22 @@ package final class EngineCounters: Sendable {
     package let firstConsumedAt = Atomic<Int64>(0)
     package let lastAcknowledgedAt = Atomic<Int64>(0)
 
+    /// The sums at one moment.
+    package struct Counts: Sendable, Equatable {
+        package var consumed = 0
+        package var succeeded = 0
+        package var failed = 0
+        package var retried = 0
+        package var deadLettered = 0
+    }
+
+    package var snapshot: Counts {
+        Counts(
+            consumed: self.consumed.load(ordering: .relaxed), succeeded: self.succeeded.load(ordering: .relaxed),
+            failed: self.failed.load(ordering: .relaxed), retried: self.retried.load(ordering: .relaxed),
+            deadLettered: self.deadLettered.load(ordering: .relaxed))
+    }
+
     func consumed(_ count: Int, at now: Int64) {
         if self.consumed.add(count, ordering: .relaxed).oldValue == 0 {
             self.firstConsumedAt.store(now, ordering: .relaxed)

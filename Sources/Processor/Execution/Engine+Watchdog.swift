@@ -1,0 +1,63 @@
+import Commands
+import Logging
+import Synchronization
+
+extension Engine {
+    /// Cancels attempts that ran past their timeout; settles those that ignored it for too long.
+    func watch(now: Int64) {
+        let grace = self.settings.cancellationGrace.wholeMicroseconds
+        let stuck = self.settings.stuckAfter.wholeMicroseconds
+        for worker in self.workers.withLock({ $0 }) {
+            enum Step { case nothing, report(Work), cancel(Work), abandon(Work) }
+            let step: Step = worker.current.withLock { current in
+                guard let work = current.work else { return .nothing }
+                guard now >= current.deadline else {
+                    guard now - current.startedAt >= stuck, !current.isReported else { return .nothing }
+                    current.isReported = true
+                    return .report(work)
+                }
+                if !current.isCancelled {
+                    current.isCancelled = true
+                    return .cancel(work)
+                }
+                guard now >= current.deadline + grace, !current.isAbandoned else { return .nothing }
+                current.isAbandoned = true
+                return .abandon(work)
+            }
+            switch step {
+            case .nothing: break
+            case .report(let work): self.tell(of: work, "a handler has been running for long")
+            case .cancel(let work):
+                self.tell(of: work, "a handler ran past its timeout: its task is cancelled")
+                worker.task.withLock { $0 }?.cancel()
+            case .abandon(let work): self.abandon(work)
+            }
+        }
+    }
+
+    /// The handler hangs and ignores its cancellation: its command goes on without it, and so does its place.
+    private func abandon(_ work: Work) {
+        self.tell(of: work, "a handler ignores its cancellation: its result will be discarded")
+        self.dispatcher.withLock { $0.workers -= 1 }
+        work.finishedAt = self.clock.wall()
+        guard let envelope = work.envelope, let type = envelope.span(.type),
+            let index = work.slot.domain.registry.find(envelope.view.bytes, type)
+        else { return }
+        let entry = work.slot.domain.registry.entries[index]
+        let timedOut = self.retry(work, Self.timedOut(entry.policy), entry.policy)
+        let disposition = self.leaveGate(work, entry: entry, with: timedOut)
+        let helper = Worker()
+        Task(executorPreference: self.executor) { await self.complete(work, disposition, on: helper) }
+        self.executor.nudge()
+    }
+
+    private func tell(of work: Work, _ message: Logger.Message) {
+        self.logger.warning(
+            message,
+            metadata: [
+                "command.id": "\(work.envelope?.id ?? "")", "command.type": "\(work.envelope?.type ?? "")",
+                "command.key": "\(work.envelope?.orderingKeyText ?? "")", "origin": "\(work.origin)",
+                "running.ms": "\((self.clock.wall() - work.startedAt) / 1000)",
+            ])
+    }
+}
