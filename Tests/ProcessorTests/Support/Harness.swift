@@ -1,0 +1,179 @@
+import Commands
+import Logging
+import Processor
+import Testing
+
+/// The command of these tests; what it does is the test's script.
+struct TestRun: Command {
+    static let type: CommandType = "test.run"
+
+    struct Output: Codable, Sendable {
+        var text = "done"
+    }
+
+    var amount: Int?
+    var note: String?
+
+    func validate(_ problems: inout Problems) {
+        problems.require((self.amount ?? 0) >= 0, at: "amount", "must not be negative", code: "range")
+        problems.require(self.note != "", at: "note", "must not be empty")
+    }
+}
+
+/// What handlers did, in the order in which they did it.
+struct Journal: Sendable {
+    struct Start: Sendable, Hashable {
+        var id: String
+        var key: String?
+        var attempt: Int
+    }
+
+    var starts: [Start] = []
+    var ends: [String] = []
+    var running: [String: Int] = [:]
+    var mostAtOnce = 0
+    var overlaps: [String] = []
+
+    var ids: [String] { self.starts.map(\.id) }
+    func attempts(_ id: String) -> [Int] { self.starts.filter { $0.id == id }.map(\.attempt) }
+    func hasStarted(_ id: String, attempt: Int = 1) -> Bool {
+        self.starts.contains { $0.id == id && $0.attempt == attempt }
+    }
+}
+
+/// One engine with everything round it in memory.
+final class Harness: Sendable {
+    typealias Script = @Sendable (TestRun, CommandContext) async throws -> TestRun.Output
+
+    let broker: MemoryBroker
+    let journal = Watched(Journal())
+    let gate = Gate()
+    let domain: ProcessedDomain
+    let settings: EngineSettings
+    let clock: EngineClock
+
+    init(
+        broker: MemoryBroker = MemoryBroker(), tiers: [String] = ["5s", "1m"],
+        retry: RetryPolicy = .fixed(.seconds(5), .seconds(60)), timeout: Duration = .seconds(30),
+        ordering: Ordering = .key, clock: EngineClock = .system,
+        settings: EngineSettings = .testing(),
+        script: @escaping @Sendable (Gate, TestRun, CommandContext) async throws -> Void = { _, _, _ in }
+    ) throws {
+        self.broker = broker
+        self.clock = clock
+        let (journal, gate) = (self.journal, self.gate)
+        var handlers = Handlers()
+        handlers.on(TestRun.self, retry: retry, timeout: timeout, ordering: ordering) { command, context in
+            let lane = context.key ?? context.commandID
+            journal.update { journal in
+                journal.starts.append(
+                    Journal.Start(id: context.commandID, key: context.key, attempt: context.attempt))
+                journal.running[lane, default: 0] += 1
+                if journal.running[lane]! > 1 { journal.overlaps.append(lane) }
+                journal.mostAtOnce = max(journal.mostAtOnce, journal.running.values.reduce(0, +))
+            }
+            defer {
+                journal.update { journal in
+                    journal.running[lane]! -= 1
+                    journal.ends.append(context.commandID)
+                }
+            }
+            try await script(gate, command, context)
+            return TestRun.Output()
+        }
+        self.domain = ProcessedDomain(
+            names: "test", registry: try handlers.registry(), tiers: tiers.map { RetryTier(name: $0)! })
+        self.settings = settings
+    }
+
+    var inputs: [TopicPartition] {
+        self.domain.inputTopics.flatMap { topic in (0..<self.broker.partitions).map { TopicPartition(topic, $0) } }
+    }
+
+    /// Starts an engine and gives it all partitions, or those given.
+    func start(_ partitions: [TopicPartition]? = nil) async -> RunningEngine {
+        let running = RunningEngine(self)
+        let mine = partitions ?? self.inputs
+        running.source.post(.assigned(mine))
+        await running.source.log.until { $0.begun.count >= mine.count }
+        return running
+    }
+
+    /// Waits until a topic holds so many records.
+    func until(_ topic: String, has count: Int) async {
+        await self.broker.state.until { $0.count(topic) >= count }
+    }
+
+    func untilCommitted(_ offset: Int64, _ topic: String = "test.commands", _ partition: Int32 = 0) async {
+        await self.broker.state.until { $0.committed[TopicPartition(topic, partition)]?.offset == offset }
+    }
+}
+
+extension EngineSettings {
+    /// Commits at every turn of the intake, so that tests need not wait for it.
+    static func testing(_ change: (inout EngineSettings) -> Void = { _ in }) -> EngineSettings {
+        var settings = EngineSettings()
+        settings.commitInterval = .zero
+        settings.worker = "worker-1"
+        settings.concurrency = 64
+        change(&settings)
+        return settings
+    }
+}
+
+/// An engine at work.
+final class RunningEngine: Sendable {
+    let engine: Engine
+    let source: MemorySource
+    let sink: MemorySink
+    private let run: Task<Void, any Error>
+
+    init(_ harness: Harness) {
+        var logger = Logger(label: "engine")
+        logger.logLevel = .critical
+        let source = MemorySource(broker: harness.broker)
+        let engine = Engine(
+            domains: [harness.domain], source: source, settings: harness.settings, group: "adjutant.test",
+            clock: harness.clock, logger: logger)
+        let sink = MemorySink(broker: harness.broker, receiver: engine)
+        engine.connect(sink)
+        self.engine = engine
+        self.source = source
+        self.sink = sink
+        self.run = Task { try await engine.run {} }
+    }
+
+    /// A clean stop.
+    func stop() async throws {
+        self.engine.stop()
+        try await self.run.value
+    }
+
+    func ended() async throws { try await self.run.value }
+
+    /// From here on nothing of this engine reaches the broker. Call ``stop()`` later, so that its threads end.
+    func cut() {
+        self.source.cut()
+        self.sink.cut()
+    }
+}
+
+/// Where handlers wait until the test lets them go on.
+final class Gate: Sendable {
+    private let open = Watched<Set<String>>([])
+
+    func open(_ names: String...) { self.open.update { $0.formUnion(names) } }
+
+    /// Deaf to cancellation.
+    func pass(_ name: String) async { await self.open.until { $0.contains(name) } }
+
+    func passOrCancel(_ name: String) async throws {
+        let open = self.open
+        await withTaskCancellationHandler {
+            await open.until { $0.contains(name) || $0.contains("\(name) is cancelled") }
+        } onCancel: {
+            open.update { _ = $0.insert("\(name) is cancelled") }
+        }
+        try Task.checkCancellation()
+    }
+}
