@@ -78,11 +78,14 @@ package struct PoisonReason: Error, Sendable, CustomStringConvertible {
     package var message: String
     /// The command id, when that at least can be read.
     package var id: String?
+    /// The envelope as far as it goes, when its attributes can be read: so that the failure event says whose it is.
+    package var envelope: Envelope?
 
-    package init(code: String, message: String, id: String? = nil) {
+    package init(code: String, message: String, id: String? = nil, envelope: Envelope? = nil) {
         self.code = code
         self.message = message
         self.id = id
+        self.envelope = envelope
     }
 
     package var description: String { "\(self.code): \(self.message)" }
@@ -92,7 +95,7 @@ package struct PoisonReason: Error, Sendable, CustomStringConvertible {
 public struct EnvelopeLimits: Sendable, Hashable {
     /// Bytes of the value.
     public var valueBytes = 1_048_576
-    /// Headers a record.
+    /// Headers a record, those that Adjutant adds for a retry aside; at most 112.
     public var headers = 64
     /// Bytes of one header's value, and of its name.
     public var headerBytes = 8192

@@ -24,10 +24,12 @@ package struct EnvelopeReader: Sendable {
 
     private func index(of record: Record) throws(PoisonReason) -> AttributeIndex {
         var index = AttributeIndex()
-        guard record.headers.count <= self.limits.headers else {
+        let allowed = min(self.limits.headers, Self.mostHeaders)
+        // A retry record carries a few headers more than its command did.
+        guard record.headers.count <= allowed || self.hasAllowedHeaders(record, allowed) else {
             throw PoisonReason(
                 code: "TOO_MANY_HEADERS",
-                message: "\(record.headers.count) headers, at most \(self.limits.headers) are allowed",
+                message: "\(record.headers.count) headers, at most \(allowed) are allowed",
                 id: self.salvagedID(record))
         }
         let names = AttributeNames.shared
@@ -53,6 +55,17 @@ package struct EnvelopeReader: Sendable {
         return index
     }
 
+    /// Positions are kept in a byte each.
+    private static let mostHeaders = 112
+
+    private func hasAllowedHeaders(_ record: Record, _ allowed: Int) -> Bool {
+        guard record.headers.count <= allowed + 8 else { return false }
+        let own = record.headers.count { header in
+            AttributeNames.shared.attribute(record.bytes, header.name)?.isRetryControl ?? false
+        }
+        return record.headers.count - own <= allowed
+    }
+
     private func headerTooLarge(_ record: Record, _ position: Int) -> PoisonReason {
         let header = record.headers[position]
         return PoisonReason(
@@ -76,16 +89,11 @@ package struct EnvelopeReader: Sendable {
     private func finish(original: Record, view: Record, index: AttributeIndex) throws(PoisonReason) -> Envelope {
         let envelope = Envelope(original: original, view: view, index: index)
         let id = try self.checkedID(envelope)
-        if !envelope.isFilled(.specversion) || !envelope.isFilled(.source) || !envelope.isFilled(.type) {
-            let missing = [Attribute.specversion, .source, .type].first { !envelope.isFilled($0) }!
-            throw PoisonReason(
-                code: "MISSING_ATTRIBUTE", message: "\(missing.headerName) is missing or empty",
-                id: String(decoding: view.bytes[id.range], as: UTF8.self))
-        }
         if let failure = self.brokenAttribute(envelope) {
             throw PoisonReason(
                 code: failure.code, message: failure.message,
-                id: String(decoding: view.bytes[id.range], as: UTF8.self))
+                id: String(decoding: view.bytes[id.range], as: UTF8.self),
+                envelope: failure.code == "NOT_UTF8" ? nil : envelope)
         }
         return envelope
     }
@@ -113,6 +121,10 @@ package struct EnvelopeReader: Sendable {
             if !Self.isUTF8(view.bytes, span) {
                 return ("NOT_UTF8", "\(Attribute(rawValue: position)?.headerName ?? "") is not UTF-8")
             }
+        }
+        if !envelope.isFilled(.specversion) || !envelope.isFilled(.source) || !envelope.isFilled(.type) {
+            let missing = [Attribute.specversion, .source, .type].first { !envelope.isFilled($0) }!
+            return ("MISSING_ATTRIBUTE", "\(missing.headerName) is missing or empty")
         }
         if let version = envelope.span(.specversion), !Self.isVersion1(view.bytes, version) {
             return ("UNSUPPORTED_SPECVERSION", "ce_specversion must be 1.0")

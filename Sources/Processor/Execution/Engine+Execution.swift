@@ -141,6 +141,7 @@ extension Engine {
                 }
             } catch {
                 work.poisonID = error.id
+                work.envelope = error.envelope
                 return .end(.failed(AttemptFailure(failureClass: .poison, code: error.code, message: error.message)))
             }
         }
