@@ -90,15 +90,14 @@ public enum DurationText {
 }
 
 extension Duration {
-    /// Whole milliseconds, rounded down.
-    public var wholeMilliseconds: Int64 {
-        let (seconds, attoseconds) = self.components
-        return seconds * 1000 + attoseconds / 1_000_000_000_000_000
-    }
+    /// Whole milliseconds, rounded towards zero; at most 70,000 years either way, so that sums with a time cannot
+    /// overflow.
+    public var wholeMilliseconds: Int64 { self.wholeMicroseconds / 1000 }
 
-    /// Whole microseconds, rounded down.
+    /// Whole microseconds, rounded towards zero; at most 70,000 years either way.
     public var wholeMicroseconds: Int64 {
         let (seconds, attoseconds) = self.components
-        return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
+        let limit: Int64 = 2_200_000_000_000
+        return min(max(seconds, -limit), limit) * 1_000_000 + attoseconds / 1_000_000_000_000
     }
 }

@@ -1,6 +1,7 @@
 import Commands
 import Logging
-import Processor
+@testable import Processor
+import Synchronization
 import Testing
 
 /// The command of these tests; what it does is the test's script.
@@ -100,8 +101,16 @@ final class Harness: Sendable {
     }
 
     /// Waits until a topic holds so many records.
-    func until(_ topic: String, has count: Int) async {
-        await self.broker.state.until { $0.count(topic) >= count }
+    func until(_ topic: String, has count: Int, sourceLocation: SourceLocation = #_sourceLocation) async {
+        await self.broker.state.until({ $0.count(topic) >= count }, sourceLocation: sourceLocation)
+    }
+
+    /// Waits until a stop has begun.
+    func untilDraining(_ running: RunningEngine) async {
+        while running.engine.dispatcher.withLock({ $0.phase == .running }), !Task.isCancelled {
+            let polls = running.source.log.value.polls
+            await running.source.log.until { $0.polls > polls }
+        }
     }
 
     func untilCommitted(_ offset: Int64, _ topic: String = "test.commands", _ partition: Int32 = 0) async {
@@ -165,12 +174,12 @@ final class Gate: Sendable {
     func open(_ names: String...) { self.open.update { $0.formUnion(names) } }
 
     /// Deaf to cancellation.
-    func pass(_ name: String) async { await self.open.until { $0.contains(name) } }
+    func pass(_ name: String) async { await self.open.untilDeaf { $0.contains(name) } }
 
     func passOrCancel(_ name: String) async throws {
         let open = self.open
         await withTaskCancellationHandler {
-            await open.until { $0.contains(name) || $0.contains("\(name) is cancelled") }
+            await open.untilDeaf { $0.contains(name) || $0.contains("\(name) is cancelled") }
         } onCancel: {
             open.update { _ = $0.insert("\(name) is cancelled") }
         }
