@@ -6,11 +6,25 @@ package struct Tool: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "adjutant",
         abstract: "Commands from Kafka to typed handlers: outcomes, retries, dead letters.",
+        discussion: """
+            Data goes to standard output, messages to standard error. Exit codes: 0 ok, 1 error, 2 partial or \
+            different, 3 not found, 4 denied or in conflict, 5 unreachable or out of time, 64 usage.
+
+            Settings are flags over environment variables over a YAML file (--config or ADJUTANT_CONFIG). A variable \
+            is the setting's path in capitals: ADJUTANT_WORKER_CONCURRENCY; any property of librdkafka goes under \
+            kafka.properties: ADJUTANT_KAFKA_PROPERTIES_SASL_PASSWORD. Secrets are not taken from the command line.
+
+            EXAMPLES
+              adjutant demo
+              adjutant broker --port 9092 &
+              adjutant worker -b localhost:9092 --domain lab &
+              adjutant send -b localhost:9092 --domain lab --type lab.run --wait 10
+              adjutant --generate-completion-script bash > adjutant.bash
+            """,
         version: "0.1.0",
         subcommands: [
             DemoCommand.self, WorkerCommand.self, SendCommand.self, TopicsCommand.self, HandlersCommand.self,
-            InvokeCommand.self,
-            BrokerCommand.self, BenchCommand.self,
+            InvokeCommand.self, BrokerCommand.self, BenchCommand.self,
         ])
 
     package init() {}
@@ -29,7 +43,7 @@ package struct Tool: AsyncParsableCommand {
                 }
                 return 0
             } catch let error as ToolError {
-                say("\(environment.name): \(error.message)")
+                for line in error.message.split(separator: "\n") { say("\(environment.name): \(line)") }
                 return error.exit.rawValue
             } catch let code as ExitCode {
                 return code.rawValue

@@ -8,6 +8,7 @@ import TopicDeclarations
 struct BrokerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "broker", abstract: "Run the embedded broker, with the topics of Topics/.",
+        usage: "adjutant broker [--partitions <n>] [--port <port>] [<options>]",
         discussion: """
             Prints host:port as the first line on standard output and runs until a signal. Any Kafka client can connect.
 

@@ -11,6 +11,7 @@ import TopicDeclarations
 struct WorkerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "worker", abstract: "Run the processor: commands in, outcomes out.",
+        usage: "adjutant worker --bootstrap-servers <servers> --domain <domain> [<options>]",
         discussion: """
             Prints `ready` on standard output once it owns its partitions; logs go to standard error. SIGTERM or SIGINT \
             stops it: what runs may finish within the grace period; a second signal stops at once.

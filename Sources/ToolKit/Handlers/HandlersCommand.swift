@@ -3,7 +3,13 @@ import Commands
 
 struct HandlersCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "handlers", abstract: "The registry of this program.", subcommands: [HandlersListCommand.self])
+        commandName: "handlers", abstract: "The registry of this program.",
+        discussion: """
+            EXAMPLES
+              adjutant handlers list
+              adjutant handlers list -o json
+            """,
+        subcommands: [HandlersListCommand.self])
 }
 
 struct HandlersListCommand: AsyncParsableCommand {

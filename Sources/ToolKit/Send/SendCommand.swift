@@ -7,6 +7,7 @@ import Logging
 struct SendCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "send", abstract: "Send commands, and wait for their outcomes.",
+        usage: "adjutant send --bootstrap-servers <servers> --domain <domain> [<options>]",
         discussion: """
             Prints the id of every command that the brokers have taken; with -o json or jsonl an object with id, topic, \
             partition and offset. With --wait it prints the outcome events instead, one JSON object a line, as they \

@@ -71,6 +71,15 @@ package enum SettingSchema {
         return self.entries.first { $0.path == path }?.kind
     }
 
+    /// The command type that a path is about; nil for other settings.
+    package static func type(in path: String) -> String? {
+        guard path.hasPrefix(self.typesPrefix),
+            let entry = self.typeEntries.first(where: { path.hasSuffix(".\($0.path)") })
+        else { return nil }
+        let type = path.dropFirst(self.typesPrefix.count).dropLast(entry.path.count + 1)
+        return type.isEmpty ? nil : String(type)
+    }
+
     /// `worker.commit_interval` → `ADJUTANT_WORKER_COMMIT_INTERVAL`.
     package static func environmentName(of path: String) -> String {
         "ADJUTANT_" + path.uppercased().map { $0 == "." || $0 == "-" ? "_" : String($0) }.joined()

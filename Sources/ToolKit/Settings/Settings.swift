@@ -31,6 +31,9 @@ package struct Settings: Sendable {
         }
         for (path, value) in self.values.sorted(by: { $0.key < $1.key }) {
             if let problem = Self.problem(path, value) { problems.append(problem) }
+            if let type = SettingSchema.type(in: path), !types.contains(type) {
+                problems.append("\(value.place): no handler is registered for the command type \(type)")
+            }
         }
         guard problems.isEmpty else { throw ToolError(.usage, problems.joined(separator: "\n")) }
     }
@@ -140,22 +143,41 @@ package struct Settings: Sendable {
     // MARK: - The file
 
     private mutating func read(file: String, problems: inout [String]) throws {
-        let text: String
+        let bytes: [UInt8]
         do {
-            text = try String(contentsOfFile: file, encoding: .utf8)
+            bytes = try InputFile.read(file)
         } catch {
-            throw ToolError(.usage, "the configuration file \(file) cannot be read: is it there, and is it UTF-8 text?")
+            // A wrong setting like any other.
+            throw ToolError(.usage, "the configuration file \(error)")
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw ToolError(.usage, "the configuration file \(file) is not UTF-8 text")
         }
         do {
             guard let root = try Yams.compose(yaml: text) else { return }
             self.flatten(root, path: "", file: file, problems: &problems)
-        } catch {
-            throw ToolError(.usage, "the configuration file \(file) is not readable YAML: \(error)")
+        } catch let error as YamlError {
+            throw ToolError(.usage, "the configuration file \(file)\(Self.text(of: error))")
+        }
+    }
+
+    /// Where and what, on one line.
+    private static func text(of error: YamlError) -> String {
+        switch error {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
+            ":\(mark.line):\(mark.column) is not readable YAML: \(problem)"
+        case .duplicatedKeysInMapping(let names, _): " has keys more than once: \(names.joined(separator: ", "))"
+        default: " is not readable YAML"
         }
     }
 
     private mutating func flatten(_ node: Node, path: String, file: String, problems: inout [String]) {
         let place = node.mark.map { "\(file):\($0.line)" } ?? file
+        if path.isEmpty, node.mapping == nil {
+            problems.append("\(place): settings are a mapping of names to values")
+            return
+        }
         switch node {
         case .mapping(let mapping):
             for (key, value) in mapping {

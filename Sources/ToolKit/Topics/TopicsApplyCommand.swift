@@ -6,6 +6,7 @@ import TopicDeclarations
 struct TopicsApplyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apply", abstract: "Create the topics that a cluster lacks.",
+        usage: "adjutant topics apply --bootstrap-servers <servers> [<options>]",
         discussion: """
             Says what it would do; does it with --execute. It creates missing topics, and with --add-partitions it \
             brings topics to the declared number of partitions, which moves keys to other partitions: do that while no \

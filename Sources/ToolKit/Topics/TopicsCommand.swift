@@ -7,6 +7,11 @@ import TopicDeclarations
 struct TopicsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "topics", abstract: "Compare a cluster's topics with Topics/, and create what is missing.",
+        discussion: """
+            EXAMPLES
+              adjutant topics plan -b localhost:9092
+              adjutant topics apply -b localhost:9092 --execute
+            """,
         subcommands: [TopicsPlanCommand.self, TopicsApplyCommand.self])
 }
 
@@ -59,6 +64,7 @@ struct TopicsOptions: ParsableArguments {
 struct TopicsPlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan", abstract: "Say what separates a cluster from Topics/.",
+        usage: "adjutant topics plan --bootstrap-servers <servers> [<options>]",
         discussion: """
             Changes nothing. Exit code 0 when the cluster is as declared, 2 when it is not.
 
