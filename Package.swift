@@ -100,6 +100,7 @@ let package = Package(
             dependencies: [
                 "Commerce", "Lab", "Commands", "JSONCoding", .product(name: "Logging", package: "swift-log"),
             ]),
+        .testTarget(name: "ToolKitTests", dependencies: ["ToolKit", "Commands", "JSONCoding", "TopicDeclarations"]),
         .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient"]),
         .testTarget(name: "IntegrationTests", dependencies: ["KafkaClient", "Commands", "Processor"]),
     ]

@@ -38,7 +38,7 @@ package struct WorkerAssembly: Sendable {
 
     /// Runs until a signal or a failure that cannot be mended from inside.
     package func run(ready: @escaping @Sendable () -> Void) async throws {
-        let engine = try self.makeEngine()
+        let engine = try await DedicatedThread.run("adj-start") { try self.makeEngine() }
         let service = EngineService(engine: engine, ready: ready)
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -57,7 +57,7 @@ package struct WorkerAssembly: Sendable {
         self.logger.info("stopped")
     }
 
-    /// The engine with its source and sink; the cluster is reached and has the topics.
+    /// The engine with its source and sink; the cluster is reached and has the topics. Blocks.
     package func makeEngine() throws -> Engine {
         let configuration = try self.settings.kafka()
         let cluster = try ClusterCheck.topics(configuration, logger: self.logger)
