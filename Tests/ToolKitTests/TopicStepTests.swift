@@ -31,4 +31,14 @@ import TopicDeclarations
         #expect(step.result == .differs && step.detail == "retention.ms is 2, declared 1")
         #expect(TopicStep.steps(for: self.plan(partitions: 8), addsPartitions: true)[0].result == .ok)
     }
+
+    @Test func whatStaysDifferentIsSaidInTheEnd() {
+        let plan = self.plan(partitions: 4, config: ["retention.ms": "2"])
+        let step = TopicStep.steps(for: plan, addsPartitions: true)[0]
+        #expect(step.ended(failure: nil).result == .differs)
+        #expect(step.ended(failure: nil).detail == "retention.ms is 2, declared 1")
+        #expect(step.ended(failure: "no").result == .failed)
+        #expect(
+            TopicStep.steps(for: self.plan(partitions: 4), addsPartitions: true)[0].ended(failure: nil).result == .done)
+    }
 }

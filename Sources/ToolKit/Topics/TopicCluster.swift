@@ -104,15 +104,9 @@ final class TopicCluster {
         }
         return steps.map { step in
             guard step.isDue else { return step }
-            var step = step
             // Somebody else was faster: the topic is there, which is what was asked for.
-            if let failure = failures[step.topic], failure.code != .topicExists {
-                step.result = .failed
-                step.detail = failure.message
-            } else {
-                step.result = .done
-            }
-            return step
+            let failure = failures[step.topic].flatMap { $0.code == .topicExists ? nil : $0.message }
+            return step.ended(failure: failure)
         }
     }
 }

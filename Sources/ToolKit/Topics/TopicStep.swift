@@ -27,6 +27,20 @@ struct TopicStep: Sendable, Encodable {
     var replication: Int
     /// The settings that a new topic gets.
     var config: [String: String]
+    /// What stays different however the action ends; empty when nothing does.
+    var remainder = ""
+
+    private enum CodingKeys: String, CodingKey {
+        case topic, action, result, detail, partitions, replication, config
+    }
+
+    /// The step after its action.
+    func ended(failure: String?) -> TopicStep {
+        var step = self
+        step.result = failure != nil ? .failed : self.remainder.isEmpty ? .done : .differs
+        step.detail = failure ?? self.remainder
+        return step
+    }
 
     var isDue: Bool { self.result == .planned }
 
@@ -45,6 +59,7 @@ struct TopicStep: Sendable, Encodable {
                 let canGrow = entry.differences.contains { $0.remedy == .addPartitions }
                 step.action = canGrow && addsPartitions ? .addPartitions : .none
                 step.result = step.action == .none ? .differs : .planned
+                step.remainder = TopicTable.text(of: entry.differences.filter { $0.remedy != .addPartitions })
             }
             return step
         }
@@ -98,7 +113,11 @@ enum TopicTable {
     }
 
     static func differences(_ entry: TopicPlan.Entry) -> String {
-        entry.differences.map { "\($0.setting) is \($0.actual ?? "not set"), declared \($0.declared)" }
+        self.text(of: entry.differences)
+    }
+
+    static func text(of differences: [TopicPlan.Difference]) -> String {
+        differences.map { "\($0.setting) is \($0.actual ?? "not set"), declared \($0.declared)" }
             .joined(separator: "; ")
     }
 
