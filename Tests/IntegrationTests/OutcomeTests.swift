@@ -123,7 +123,8 @@ extension IntegrationTests {
                     id: "notbefore-\(milliseconds)", key: "n\(milliseconds)",
                     attributes: ["notbefore": Time.text(milliseconds: start)])
                 let event = try lab.outcome(of: message)
-                #expect(try #require(event.data["startedAt"] as? Int64) >= start * 1000)
+                let startedAt = try #require(event.data["startedAt"] as? Int64)
+                #expect(startedAt >= start * 1000)
                 #expect(event.header("adjutant-attempt") == "1")
                 if milliseconds > 1_000 { _ = try lab.audits(of: message.id, ["scheduled", "succeeded"]) }
             }
