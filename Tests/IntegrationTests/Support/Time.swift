@@ -9,7 +9,8 @@ enum Time {
     }
 
     static func text(milliseconds: Int64) -> String {
-        Date(timeIntervalSince1970: Double(milliseconds) / 1000)
+        // Foundation cuts the fraction off: a tenth of a millisecond keeps 0.991 from becoming 0.990.
+        Date(timeIntervalSince1970: (Double(milliseconds) + 0.1) / 1000)
             .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
 }
