@@ -5,9 +5,14 @@ package struct EngineSettings: Sendable {
     /// Threads that run handlers.
     package var threads = 2
     /// Commands taken and not finished, in the whole worker.
-    package var inFlight = 20_000
+    package var inFlight = 50_000
     /// Bytes of commands taken and not finished, in the whole worker.
     package var inFlightBytes = 64 << 20
+    /// Commands that wait in memory for a time or at a limit of their type, in the whole worker; past it no more is taken
+    /// of partitions with more than their share of them.
+    package var waiting = 50_000
+    /// Bytes of commands that wait in memory.
+    package var waitingBytes = 64 << 20
     /// Commands taken and not finished of one partition: how far the intake looks past a stuck key.
     package var lookAhead = 10_000
     /// Bytes of commands taken and not finished of one partition.

@@ -19,6 +19,9 @@ package final class Work: @unchecked Sendable {
     var next: Work?
     var lane: Lane?
     var isSettled = false
+    /// Whether the command counts as in flight; one that waits for a time or at a gate counts as waiting instead.
+    var isInFlight = false
+    var isWaiting = false
     /// What an earlier owner of the partition left about the command.
     var memo: RetryMemo?
     /// Counted by its type's gate, from admission to the attempt's end.
@@ -120,6 +123,9 @@ package final class PartitionSlot: @unchecked Sendable {
     var state = State.active
     var progress: PartitionProgress
     var bytes = 0
+    /// Commands that wait for a time or at a gate, and their bytes.
+    var waiting = 0
+    var waitingBytes = 0
     /// Attempts running.
     var running = 0
     /// Settled, and not yet acknowledged.

@@ -40,7 +40,10 @@ extension Dispatcher {
             let work = entry.work
             if !isConcerned(work) {
                 kept.append(entry)
-            } else if work.attemptsHere > 0, !work.isStrict, work.slot.state != .gone {
+                continue
+            }
+            self.endWaiting(work)
+            if work.attemptsHere > 0, !work.isStrict, work.slot.state != .gone {
                 tried.append(work)
             } else {
                 self.drop(work)
@@ -49,6 +52,7 @@ extension Dispatcher {
         self.waiting = Heap(kept)
         for gate in self.gates {
             for work in gate.takeWaiting(where: isConcerned) {
+                self.endWaiting(work)
                 if work.attemptsHere > 0, !work.isStrict, work.slot.state != .gone {
                     tried.append(work)
                 } else {

@@ -47,6 +47,7 @@ extension Dispatcher {
     private mutating func park(_ work: Work, _ put: () -> Void) -> Bool {
         self.running -= 1
         work.slot.running -= 1
+        self.beginWaiting(work)
         put()
         return false
     }
@@ -110,6 +111,7 @@ extension Dispatcher {
             self.wait(work)
             return
         }
+        self.beginWaiting(work)
         gate.waiting.append(work)
     }
 
@@ -130,6 +132,7 @@ extension Dispatcher {
             state.bucket.fill(now: now)
             var room = Int(state.bucket.tokens)
             while room > 0, let work = state.waiting.popFirst() {
+                self.endWaiting(work)
                 self.ready.append(work)
                 room -= 1
             }
@@ -151,6 +154,7 @@ extension Dispatcher {
             if room < gate.waiting.count { next = min(next ?? .max, bucket.nextAt) }
         }
         while room > 0, let work = gate.waiting.popFirst() {
+            self.endWaiting(work)
             self.ready.append(work)
             room -= 1
         }

@@ -22,6 +22,10 @@ struct Dispatcher {
     var running = 0
     /// Settled and not acknowledged.
     var settling = 0
+    /// Commands that wait for a time or at a gate, and their bytes: bounded apart from those in flight, so that what is
+    /// due in ten minutes holds up nobody.
+    var parked = 0
+    var parkedBytes = 0
     var idle: [UnsafeContinuation<Work?, Never>] = []
     var workers = 0
     /// The intake waits for room.
@@ -77,8 +81,7 @@ struct Dispatcher {
             return
         }
         slot.bytes += work.bytes
-        self.inFlight += 1
-        self.inFlightBytes += work.bytes
+        if work.due <= 0 { self.countIn(work) }
         if !slot.memos.isEmpty { work.memo = slot.memos[work.record.offset] }
         if work.due > 0 { self.wait(work) } else { self.enqueue(work) }
     }
@@ -86,17 +89,28 @@ struct Dispatcher {
     /// Whether the partition has come to its look-ahead limit.
     func isFull(_ slot: PartitionSlot) -> Bool {
         slot.progress.unfinished >= self.settings.lookAhead || slot.bytes >= self.settings.lookAheadBytes
-            || slot.progress.isNearMetadataLimit
+            || slot.progress.isNearMetadataLimit || self.waitsTooMuch(slot, of: 1)
     }
 
     func isRoomy(_ slot: PartitionSlot) -> Bool {
         slot.progress.unfinished <= self.settings.lookAhead * 3 / 4
             && slot.bytes <= self.settings.lookAheadBytes * 3 / 4 && !slot.progress.isNearMetadataLimit
+            && !self.waitsTooMuch(slot, of: 0.75)
+    }
+
+    /// Whether the worker is at a share of its limit of waiting commands, and the partition has its fair part of them.
+    private func waitsTooMuch(_ slot: PartitionSlot, of share: Double) -> Bool {
+        let records = Double(self.settings.waiting) * share
+        let bytes = Double(self.settings.waitingBytes) * share
+        guard Double(self.parked) >= records || Double(self.parkedBytes) >= bytes else { return false }
+        let slots = Double(max(1, self.slots.count))
+        return Double(slot.waiting) >= records / slots || Double(slot.waitingBytes) >= bytes / slots
     }
 
     // MARK: - Waiting for a time
 
     mutating func wait(_ work: Work) {
+        self.beginWaiting(work)
         self.waitingCount += 1
         self.waiting.insert(Waiting(due: work.due, sequence: self.waitingCount, work: work))
     }
@@ -106,6 +120,7 @@ struct Dispatcher {
         while let first = self.waiting.min, first.due <= now {
             let work = self.waiting.removeMin().work
             work.due = 0
+            self.endWaiting(work)
             guard work.slot.state == .active else {
                 self.drop(work)
                 continue
@@ -239,8 +254,43 @@ struct Dispatcher {
     }
 
     private mutating func forget(_ work: Work) {
+        self.countOut(work)
+        work.slot.bytes -= work.bytes
+    }
+
+    // MARK: - Counting
+
+    private mutating func countIn(_ work: Work) {
+        guard !work.isInFlight else { return }
+        work.isInFlight = true
+        self.inFlight += 1
+        self.inFlightBytes += work.bytes
+    }
+
+    private mutating func countOut(_ work: Work) {
+        guard work.isInFlight else { return }
+        work.isInFlight = false
         self.inFlight -= 1
         self.inFlightBytes -= work.bytes
-        work.slot.bytes -= work.bytes
+    }
+
+    mutating func beginWaiting(_ work: Work) {
+        guard !work.isWaiting else { return }
+        self.countOut(work)
+        work.isWaiting = true
+        self.parked += 1
+        self.parkedBytes += work.bytes
+        work.slot.waiting += 1
+        work.slot.waitingBytes += work.bytes
+    }
+
+    mutating func endWaiting(_ work: Work) {
+        guard work.isWaiting else { return }
+        work.isWaiting = false
+        self.parked -= 1
+        self.parkedBytes -= work.bytes
+        work.slot.waiting -= 1
+        work.slot.waitingBytes -= work.bytes
+        self.countIn(work)
     }
 }

@@ -23,6 +23,8 @@ package enum SettingSchema {
         Entry("worker.threads", .integer, "threads that run handlers"),
         Entry("worker.in_flight", .integer, "commands taken and not finished, in the whole worker"),
         Entry("worker.in_flight_bytes", .integer, "bytes of commands taken and not finished, in the whole worker"),
+        Entry("worker.waiting", .integer, "commands waiting in memory for a time or at a limit, in the whole worker"),
+        Entry("worker.waiting_bytes", .integer, "bytes of commands waiting in memory, in the whole worker"),
         Entry("worker.look_ahead", .integer, "commands taken and not finished of one partition"),
         Entry("worker.look_ahead_bytes", .integer, "bytes of commands taken and not finished of one partition"),
         Entry("worker.commit_interval", .duration, "pause between commits"),

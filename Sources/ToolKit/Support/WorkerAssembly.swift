@@ -68,7 +68,7 @@ package struct WorkerAssembly: Sendable {
             throw ToolError(
                 .notFound,
                 "topics are missing on \(configuration["bootstrap.servers"] ?? ""): \(missing.joined(separator: ", ")); "
-                    + "create them with `\(ToolEnvironment.current.name) topics apply`")
+                    + "create them with `\(ToolEnvironment.current.name) topics apply --execute`")
         }
         do {
             let consumer = try KafkaConsumer(
@@ -106,6 +106,8 @@ package struct WorkerAssembly: Sendable {
         if let value = self.settings.integer("worker.threads") { engine.threads = value }
         if let value = self.settings.integer("worker.in_flight") { engine.inFlight = value }
         if let value = self.settings.integer("worker.in_flight_bytes") { engine.inFlightBytes = value }
+        if let value = self.settings.integer("worker.waiting") { engine.waiting = value }
+        if let value = self.settings.integer("worker.waiting_bytes") { engine.waitingBytes = value }
         if let value = self.settings.integer("worker.look_ahead") { engine.lookAhead = value }
         if let value = self.settings.integer("worker.look_ahead_bytes") { engine.lookAheadBytes = value }
         if let value = self.settings.duration("worker.commit_interval") { engine.commitInterval = value }
