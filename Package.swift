@@ -77,7 +77,9 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ]
         ),
-        .target(name: "Adjutant", dependencies: ["Commands", "ToolKit"]),
+        .target(
+            name: "Adjutant",
+            dependencies: ["Commands", "ToolKit", .product(name: "Logging", package: "swift-log")]),
         .executableTarget(
             name: "AdjutantTool", dependencies: ["Adjutant", "Commands", "Commerce", "CJemalloc", "Lab", "ToolKit"]),
 

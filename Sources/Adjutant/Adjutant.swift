@@ -1,4 +1,5 @@
 @_exported import Commands
+@_exported import Logging
 import ToolKit
 
 extension CommandService {

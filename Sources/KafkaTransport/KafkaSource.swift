@@ -21,7 +21,6 @@ package final class KafkaSource: CommandSource {
             case .committed(let partitions, let error):
                 .committed(partitions.map(\.ours), failure: error.map { SourceFailure($0) })
             case .failed(let error): .failed(SourceFailure(error))
-            case .statistics: nil
             }
     }
 

@@ -4,7 +4,7 @@ import Foundation
 /// The commands of the tool.
 package struct Tool: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "adjutant",
+        commandName: URL(fileURLWithPath: CommandLine.arguments[0]).lastPathComponent,
         abstract: "Commands from Kafka to typed handlers: outcomes, retries, dead letters.",
         discussion: """
             Data goes to standard output, messages to standard error. Exit codes: 0 ok, 1 error, 2 partial or \

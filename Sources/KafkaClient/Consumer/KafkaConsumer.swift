@@ -11,8 +11,6 @@ package enum KafkaConsumerEvent: Sendable {
     case revoked([KafkaPartition], isLost: Bool)
     case committed([KafkaPartition], KafkaError?)
     case failed(KafkaError)
-    /// librdkafka's statistics, JSON (STATISTICS.md).
-    case statistics(String)
 }
 
 /// A member of a consumer group. One thread polls it and answers its events; ``wake()`` is for any thread.
@@ -96,7 +94,9 @@ package final class KafkaConsumer: Sendable {
             self.handle.log(event)
             return nil
         case RD_KAFKA_EVENT_ERROR: return .failed(self.handle.error(of: event))
-        case RD_KAFKA_EVENT_STATS: return .statistics(String(cString: rd_kafka_event_stats(event)))
+        case RD_KAFKA_EVENT_STATS:
+            self.handle.statistics.record(String(cString: rd_kafka_event_stats(event)))
+            return nil
         case RD_KAFKA_EVENT_REBALANCE:
             let partitions = PartitionList.read(rd_kafka_event_topic_partition_list(event)).map(\.0)
             if rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS { return .assigned(partitions) }

@@ -12,6 +12,7 @@ package final class KafkaHandle: @unchecked Sendable {
     let pointer: OpaquePointer
     let queue: OpaquePointer
     let logger: Logger
+    let statistics = KafkaStatistics()
     private let isDestroyed = Mutex(false)
 
     /// - Parameter events: The kinds of event to receive besides records, as librdkafka's bit mask.

@@ -181,6 +181,7 @@ package final class KafkaProducer: Sendable {
         switch rd_kafka_event_type(event) {
         case RD_KAFKA_EVENT_LOG: self.handle.log(event)
         case RD_KAFKA_EVENT_ERROR: failed(self.handle.error(of: event))
+        case RD_KAFKA_EVENT_STATS: self.handle.statistics.record(String(cString: rd_kafka_event_stats(event)))
         case RD_KAFKA_EVENT_DR:
             var count = 0
             while let message = rd_kafka_event_message_next(event) {
