@@ -1,4 +1,5 @@
 import Commands
+import Foundation
 import Logging
 import Synchronization
 
@@ -6,7 +7,7 @@ extension Engine {
     /// Takes newly assigned partitions on: from the committed offset, past what the commit's metadata says is done.
     func assign(_ partitions: [TopicPartition]) {
         do {
-            let committed = try self.source.committed(partitions)
+            guard let committed = try self.committedOffsets(of: partitions) else { return }
             var starts: [(partition: TopicPartition, offset: Int64?)] = []
             self.dispatcher.withLock { dispatcher in
                 for entry in committed {
@@ -28,6 +29,21 @@ extension Engine {
             self.fail(failure)
         } catch {
             self.fail(SourceFailure(kind: .other, message: "assignment failed: \(error)", isFatal: true))
+        }
+    }
+
+    /// Asks for the group's offsets until the coordinator answers: it may be moving or loading. The group waits for our
+    /// answer meanwhile; nil when the engine is to stop.
+    private func committedOffsets(of partitions: [TopicPartition]) throws -> [CommittedOffset]? {
+        guard !partitions.isEmpty else { return [] }
+        while true {
+            do {
+                return try self.source.committed(partitions)
+            } catch let failure as SourceFailure where !failure.isFatal && failure.kind != .missing {
+                guard !self.control.withLock({ $0.stopRequested }) else { return nil }
+                self.logger.warning("the group's offsets cannot be read yet", metadata: ["error": "\(failure)"])
+                Thread.sleep(forTimeInterval: 0.2)
+            }
         }
     }
 
