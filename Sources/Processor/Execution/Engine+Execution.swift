@@ -23,38 +23,44 @@ enum Disposition {
 extension Engine {
     // MARK: - Workers
 
-    /// Finds something to do for a lane thread: wakes or makes a worker when a command is ready; false when none is.
-    func refill() -> Bool {
-        enum Step {
-            case resume(UnsafeContinuation<Work?, Never>, Work)
-            case spawn
-            case nothing
+    private enum Step {
+        case resume(UnsafeContinuation<Work?, Never>, Work)
+        case spawn
+        case nothing
+    }
+
+    /// Finds something to do for a lane thread: wakes or makes a worker when a command is ready.
+    func refill() -> LaneExecutor.Refill {
+        let (step, hasMore): (Step, Bool) = self.dispatcher.withLock { dispatcher in
+            (Self.nextStep(&dispatcher), dispatcher.ready.count > 1)
         }
-        let step: Step = self.dispatcher.withLock { dispatcher in
-            guard !dispatcher.ready.isEmpty, dispatcher.running < dispatcher.settings.concurrency else {
-                return .nothing
-            }
-            if let continuation = dispatcher.idle.popLast() {
-                if let work = dispatcher.take() { return .resume(continuation, work) }
-                dispatcher.idle.append(continuation)
-                return .nothing
-            }
-            guard dispatcher.phase == .running, dispatcher.workers < dispatcher.settings.concurrency else {
-                return .nothing
-            }
-            dispatcher.workers += 1
-            return .spawn
-        }
+        let found: LaneExecutor.Refill = hasMore ? .foundMore : .found
         switch step {
         case .resume(let continuation, let work):
             continuation.resume(returning: work)
-            return true
+            return found
         case .spawn:
             self.spawnWorker()
-            return true
+            return found
         case .nothing:
-            return false
+            return .nothing
         }
+    }
+
+    private static func nextStep(_ dispatcher: inout Dispatcher) -> Step {
+        guard !dispatcher.ready.isEmpty, dispatcher.running < dispatcher.settings.concurrency else {
+            return .nothing
+        }
+        if let continuation = dispatcher.idle.popLast() {
+            if let work = dispatcher.take() { return .resume(continuation, work) }
+            dispatcher.idle.append(continuation)
+            return .nothing
+        }
+        guard dispatcher.phase == .running, dispatcher.workers < dispatcher.settings.concurrency else {
+            return .nothing
+        }
+        dispatcher.workers += 1
+        return .spawn
     }
 
     private func spawnWorker() {

@@ -20,9 +20,18 @@ final class LaneExecutor: TaskExecutor, @unchecked Sendable {
     private let stopped = DispatchSemaphore(value: 0)
     /// Jobs waiting: a worker that never suspends looks here and steps back.
     private let backlog = Atomic<Int>(0)
-    private var refill: (@Sendable () -> Bool)?
+    private var refill: (@Sendable () -> Refill)?
 
-    func start(threads: Int, refill: @escaping @Sendable () -> Bool) {
+    /// What a refill found.
+    enum Refill {
+        case nothing
+        /// Something to do for the thread that asked.
+        case found
+        /// That, and more for another thread.
+        case foundMore
+    }
+
+    func start(threads: Int, refill: @escaping @Sendable () -> Refill) {
         self.refill = refill
         self.threads = threads
         for index in 0..<threads {
@@ -75,9 +84,10 @@ final class LaneExecutor: TaskExecutor, @unchecked Sendable {
             }
             let seen = self.nudged
             self.condition.unlock()
-            let more = self.refill?() ?? false
+            let found = self.refill?() ?? .nothing
             self.condition.lock()
-            if more || !self.jobs.isEmpty || self.nudged != seen { continue }
+            if found == .foundMore, self.sleeping > 0 { self.condition.signal() }
+            if found != .nothing || !self.jobs.isEmpty || self.nudged != seen { continue }
             if self.isStopping { break }
             self.sleeping += 1
             self.condition.wait()
