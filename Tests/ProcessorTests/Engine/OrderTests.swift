@@ -128,7 +128,7 @@ import Testing
         running.source.post(.assigned(harness.inputs))
         await harness.until("test.results", has: 1)
         #expect(!harness.journal.value.hasStarted("a-2"))
-        running.sink.letGo("test.failures")
+        running.sink.letGo()
         await harness.until("test.results", has: 2)
         try await running.stop()
         #expect(harness.journal.value.ids.filter { $0.hasPrefix("a") } == ["a-1", "a-2"])

@@ -105,12 +105,23 @@ final class Harness: Sendable {
         await self.broker.state.until({ $0.count(topic) >= count }, sourceLocation: sourceLocation)
     }
 
-    /// Waits until a stop has begun.
-    func untilDraining(_ running: RunningEngine) async {
-        while running.engine.dispatcher.withLock({ $0.phase == .running }), !Task.isCancelled {
+    /// Waits until the dispatcher meets the condition, which is looked at after every turn of the intake.
+    func until(_ running: RunningEngine, _ isMet: @Sendable (borrowing Dispatcher) -> Bool) async {
+        while !running.engine.dispatcher.withLock({ isMet($0) }), !Task.isCancelled {
             let polls = running.source.log.value.polls
             await running.source.log.until { $0.polls > polls }
         }
+    }
+
+    func untilDraining(_ running: RunningEngine) async { await self.until(running) { $0.phase != .running } }
+
+    func untilRevoking(_ running: RunningEngine) async {
+        await self.until(running) { $0.slots.values.contains { $0.state == .revoking } }
+    }
+
+    /// Waits until some attempt waits for the earlier outcomes of its lane.
+    func untilLaneWaits(_ running: RunningEngine) async {
+        await self.until(running) { $0.lanes.values.contains { $0.settleWaiter != nil } }
     }
 
     func untilCommitted(_ offset: Int64, _ topic: String = "test.commands", _ partition: Int32 = 0) async {

@@ -25,7 +25,7 @@ final class MemorySink: EventSink {
     struct State: Sendable {
         /// Accepted and not yet delivered, in order.
         var queued: [Queued] = []
-        var held: Set<String> = []
+        var held: @Sendable (SentRecord) -> Bool = { _ in false }
         var queueLimit = Int.max
         var refuse: (@Sendable (SentRecord) -> DeliveryFailure?)?
         var undeliverable: (@Sendable (SentRecord) -> DeliveryFailure?)?
@@ -52,10 +52,11 @@ final class MemorySink: EventSink {
 
     // MARK: - For tests
 
-    func hold(_ topics: String...) { self.state.update { $0.held.formUnion(topics) } }
+    func hold(_ topics: String...) { self.hold { topics.contains($0.topic) } }
+    func hold(where isHeld: @escaping @Sendable (SentRecord) -> Bool) { self.state.update { $0.held = isHeld } }
 
-    func letGo(_ topics: String...) {
-        self.state.update { $0.held.subtract(topics) }
+    func letGo() {
+        self.state.update { $0.held = { _ in false } }
         self.queue.async { self.deliver() }
     }
 
@@ -95,8 +96,8 @@ final class MemorySink: EventSink {
             state -> ([Queued], (@Sendable (SentRecord) -> DeliveryFailure?)?) in
             guard !state.isCut else { return ([], nil) }
             let held = state.held
-            let ready = state.queued.filter { !held.contains($0.record.topic) }
-            state.queued.removeAll { !held.contains($0.record.topic) }
+            let ready = state.queued.filter { !held($0.record) }
+            state.queued.removeAll { !held($0.record) }
             return (ready, state.undeliverable)
         }
         var works: [Work] = []
