@@ -16,7 +16,7 @@ extension Engine {
             await self.succeed(work, output: output, on: worker)
             self.settle(work, plainSuccess: true)
         case .failed(let failure):
-            await self.waitForLane(work)
+            guard await self.waitForLane(work) else { return }
             await self.fail(work, failure, on: worker)
             self.settle(work, plainSuccess: false)
         case .retryInPlace(let failure, let delay):
@@ -25,7 +25,7 @@ extension Engine {
             self.waitInPlace(work, milliseconds: delay)
         case .retryTopic(let failure, let tier, let due):
             self.note(failure, of: work)
-            await self.waitForLane(work)
+            guard await self.waitForLane(work) else { return }
             await self.sendAudit(work, .retried, failure: failure, on: worker)
             self.writer.retry(work, due: due, into: &worker.draft)
             await self.send(
@@ -40,7 +40,7 @@ extension Engine {
         case .postponedInPlace(let delay):
             self.waitInPlace(work, milliseconds: delay)
         case .postponedTopic(let tier, let due):
-            await self.waitForLane(work)
+            guard await self.waitForLane(work) else { return }
             await self.sendAudit(work, .scheduled, failure: nil, on: worker)
             self.writer.retry(work, due: due, into: &worker.draft)
             await self.send(
@@ -141,7 +141,10 @@ extension Engine {
     // MARK: - The lane
 
     /// Waits until the lane's earlier outcomes are stored: see ``Lane/isBarred``.
-    private func waitForLane(_ work: Work) async {
+    ///
+    /// - Returns: False when the partition was lost meanwhile, and the command with it: its new owner runs it, so that
+    ///   a retry sent from here would be an attempt too many.
+    private func waitForLane(_ work: Work) async -> Bool {
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             let isClear = self.dispatcher.withLock { _ in
                 guard let lane = work.lane, lane.unacknowledged > 0 else { return true }
@@ -150,6 +153,9 @@ extension Engine {
             }
             if isClear { continuation.resume() }
         }
+        guard work.slot.isGone.load(ordering: .acquiring) else { return true }
+        self.dispatcher.withLock { $0.abandoned(work) }
+        return false
     }
 
     private func settle(_ work: Work, plainSuccess: Bool) {

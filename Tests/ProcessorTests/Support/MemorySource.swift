@@ -55,7 +55,7 @@ final class MemorySource: CommandSource, @unchecked Sendable {
     func poll(milliseconds: Int, limit: Int, into batch: inout SourceBatch) {
         self.condition.lock()
         self.take(min(limit, self.batchLimit), into: &batch)
-        if batch.records.isEmpty, batch.event == nil, !self.isWoken, milliseconds > 0 {
+        if batch.records.isEmpty, batch.event == nil, !self.isWoken {
             // Never the whole time that was asked for: the tests' clocks stand still.
             _ = self.condition.wait(until: Date(timeIntervalSinceNow: 0.002))
             self.take(min(limit, self.batchLimit), into: &batch)
