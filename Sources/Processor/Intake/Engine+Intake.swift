@@ -195,6 +195,8 @@ extension Engine {
         switch event {
         case .assigned(let partitions):
             self.assign(partitions)
+            // What is new must not bring records past the limit that the others are paused for.
+            if state.pausedAll { self.source.pause(partitions) }
             if !state.hasReported {
                 state.hasReported = true
                 ready()

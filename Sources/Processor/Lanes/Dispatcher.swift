@@ -58,7 +58,7 @@ struct Dispatcher {
 
     /// Room enough to start taking again after a pause, so that pausing does not flutter.
     var hasAmpleRoom: Bool {
-        self.inFlight < self.settings.inFlight * 3 / 4 && self.inFlightBytes < self.settings.inFlightBytes * 3 / 4
+        self.inFlight <= self.settings.inFlight * 3 / 4 && self.inFlightBytes <= self.settings.inFlightBytes * 3 / 4
     }
 
     mutating func slot(topic: String, partition: Int32) -> PartitionSlot? {
