@@ -1,3 +1,4 @@
+import DequeModule
 import HeapModule
 import Synchronization
 
@@ -35,7 +36,6 @@ extension Dispatcher {
     /// Takes out of the waiting commands those that were tried here already; the others are let go of.
     private mutating func stopWaiting(_ isConcerned: (Work) -> Bool) -> [Work] {
         var kept: [Waiting] = []
-        var tried: [Work] = []
         for entry in self.waiting.unordered {
             let work = entry.work
             if !isConcerned(work) {
@@ -43,24 +43,21 @@ extension Dispatcher {
                 continue
             }
             self.endWaiting(work)
-            if work.attemptsHere > 0, !work.isStrict, work.slot.state != .gone {
-                tried.append(work)
-            } else {
-                self.drop(work)
-            }
+            self.letGo(work)
         }
         self.waiting = Heap(kept)
         for gate in self.gates {
             for work in gate.takeWaiting(where: isConcerned) {
                 self.endWaiting(work)
-                if work.attemptsHere > 0, !work.isStrict, work.slot.state != .gone {
-                    tried.append(work)
-                } else {
-                    self.drop(work)
-                }
+                self.letGo(work)
             }
         }
-        return tried
+        // Those whose time had come, and whose turn had not. Commands that have not begun stay: nobody takes them.
+        let tried = self.ready.filter { isConcerned($0) && $0.attemptsHere > 0 }
+        if !tried.isEmpty { self.ready.removeAll { isConcerned($0) && $0.attemptsHere > 0 } }
+        for work in tried { self.letGo(work) }
+        defer { self.ending.removeAll() }
+        return self.ending
     }
 
     /// Attempts that fail while their partition is being given up: they are found here again and again until none is

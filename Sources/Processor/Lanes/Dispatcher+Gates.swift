@@ -107,6 +107,7 @@ extension Dispatcher {
     mutating func holdBack(_ work: Work) {
         self.running -= 1
         work.slot.running -= 1
+        guard work.slot.state == .active, self.phase == .running else { return self.letGo(work) }
         guard let type = work.envelope?.type, let gate = work.slot.domain.gates[CommandType(type)] else {
             self.wait(work)
             return

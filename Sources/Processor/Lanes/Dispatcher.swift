@@ -15,6 +15,8 @@ struct Dispatcher {
     var lanes: [UInt64: Lane] = [:]
     var ready: Deque<Work> = []
     var waiting: Heap<Waiting> = []
+    /// Tried here, to be tried again, and too late for it: their partition or the worker is going away.
+    var ending: [Work] = []
     /// Taken and not finished.
     var inFlight = 0
     var inFlightBytes = 0
@@ -49,6 +51,9 @@ struct Dispatcher {
 
         static func == (left: Waiting, right: Waiting) -> Bool { left.sequence == right.sequence }
     }
+
+    /// Commands that wait for a time.
+    var waitingForTime: Int { self.waiting.count }
 
     // MARK: - Intake
 
@@ -121,8 +126,8 @@ struct Dispatcher {
             let work = self.waiting.removeMin().work
             work.due = 0
             self.endWaiting(work)
-            guard work.slot.state == .active else {
-                self.drop(work)
+            guard work.slot.state == .active, self.phase == .running else {
+                self.letGo(work)
                 continue
             }
             if work.lane != nil { self.ready.append(work) } else { self.enqueue(work) }
@@ -137,7 +142,7 @@ struct Dispatcher {
         guard self.phase == .running else { return nil }
         while let work = self.ready.popFirst() {
             guard work.slot.state == .active else {
-                self.drop(work)
+                self.letGo(work)
                 continue
             }
             self.running += 1
@@ -156,7 +161,7 @@ struct Dispatcher {
             work.slot.memos[work.record.offset] = memo
             work.slot.isDirty = true
         }
-        self.wait(work)
+        if work.slot.state == .active, self.phase == .running { self.wait(work) } else { self.letGo(work) }
     }
 
     /// The command's outcome was sent.
@@ -242,6 +247,19 @@ struct Dispatcher {
             return
         }
         if lane.unacknowledged == 0 { self.lanes[lane.id] = nil }
+    }
+
+    /// A command will not run here any more, because its partition or the worker is going away. When it was tried
+    /// already, the assignment's end sends it to a retry topic, so that its attempts are not forgotten.
+    ///
+    /// What asks for it wherever a command comes up: an attempt fails during a stop, its short delay passes before the
+    /// intake looks, and the command moves on into the ready queue, where nobody would look for it.
+    mutating func letGo(_ work: Work) {
+        if work.attemptsHere > 0, !work.isStrict, work.slot.state != .gone {
+            self.ending.append(work)
+        } else {
+            self.drop(work)
+        }
     }
 
     /// Lets go of a command that will not run here any more.
