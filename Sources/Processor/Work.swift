@@ -19,6 +19,8 @@ package final class Work: @unchecked Sendable {
     var next: Work?
     var lane: Lane?
     var isSettled = false
+    /// A record of its outcome can never be written: it is never acknowledged, and its offset is held.
+    var isStuck = false
     /// Whether the command counts as in flight; one that waits for a time or at a gate counts as waiting instead.
     var isInFlight = false
     var isWaiting = false
@@ -134,6 +136,8 @@ package final class PartitionSlot: @unchecked Sendable {
     var memos: [Int64: RetryMemo] = [:]
     /// Bytes of metadata in the last commit.
     var metadataBytes = 0
+    /// Settled, and never to be acknowledged.
+    var stuck: [Work] = []
     var isPaused = false
     /// Something is finished that no commit tells of yet.
     var isDirty = false

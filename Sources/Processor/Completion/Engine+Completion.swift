@@ -123,6 +123,11 @@ extension Engine {
 
     /// A record that no try can deliver: the command's offset is held, so that nothing is lost and somebody looks.
     func cannotSend(_ work: Work, topic: String, _ failure: DeliveryFailure) {
+        // Dropped because the engine ends: the command runs again elsewhere.
+        guard failure.kind != .dropped else { return }
+        let (waiter, hasReady) = self.dispatcher.withLock { ($0.stuck(work), !$0.ready.isEmpty) }
+        waiter?.resume()
+        if hasReady { self.executor.nudge() }
         self.logger.error(
             "an outcome cannot be written: the offset is held until somebody mends it",
             metadata: [

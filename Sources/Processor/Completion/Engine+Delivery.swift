@@ -12,7 +12,6 @@ extension Engine: DeliveryReceiver {
     }
 
     package func undeliverable(_ work: Work, topic: String, failure: DeliveryFailure) {
-        guard failure.kind != .dropped else { return }
         self.cannotSend(work, topic: topic, failure)
     }
 

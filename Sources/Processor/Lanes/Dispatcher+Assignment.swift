@@ -81,6 +81,8 @@ extension Dispatcher {
             guard let slot = self.slots.removeValue(forKey: partition) else { continue }
             slot.state = .gone
             slot.isGone.store(true, ordering: .releasing)
+            for work in slot.stuck { self.forget(work) }
+            slot.stuck.removeAll()
         }
         self.forgetLastSlot()
     }

@@ -171,6 +171,13 @@ struct Dispatcher {
             work.slot.running -= 1
         }
         work.isSettled = true
+        if work.isStuck {
+            self.hold(work)
+            guard let lane = work.lane else { return }
+            work.lane = nil
+            lane.isBusy = false
+            return self.advance(lane)
+        }
         work.slot.settling += 1
         self.settling += 1
         guard let lane = work.lane else { return }
@@ -192,14 +199,35 @@ struct Dispatcher {
     /// - Returns: An attempt to wake that waited for its lane's outcomes.
     mutating func acknowledged(_ work: Work) -> UnsafeContinuation<Void, Never>? {
         let slot = work.slot
-        slot.settling -= 1
-        self.settling -= 1
         self.forget(work)
         if slot.state != .gone {
             _ = slot.progress.finish(work.record.offset)
             if !slot.memos.isEmpty { slot.memos[work.record.offset] = nil }
             slot.isDirty = true
         }
+        return self.leaveLane(work)
+    }
+
+    /// A record of the command's outcome can never be written. Its offset is held, so that a restart runs it again, and
+    /// its partition's commits stay behind it; its key and everybody else's go on.
+    ///
+    /// - Returns: An attempt to wake that waited for its lane's outcomes.
+    mutating func stuck(_ work: Work) -> UnsafeContinuation<Void, Never>? {
+        guard !work.isStuck else { return nil }
+        work.isStuck = true
+        guard work.isSettled else { return nil }
+        self.hold(work)
+        return self.leaveLane(work)
+    }
+
+    private mutating func hold(_ work: Work) {
+        if work.slot.state == .gone { self.forget(work) } else { work.slot.stuck.append(work) }
+    }
+
+    /// Ends a settled command's part in its lane.
+    private mutating func leaveLane(_ work: Work) -> UnsafeContinuation<Void, Never>? {
+        work.slot.settling -= 1
+        self.settling -= 1
         guard let lane = work.lane else { return nil }
         work.lane = nil
         lane.unacknowledged -= 1
@@ -271,7 +299,7 @@ struct Dispatcher {
         self.advance(lane)
     }
 
-    private mutating func forget(_ work: Work) {
+    mutating func forget(_ work: Work) {
         self.countOut(work)
         work.slot.bytes -= work.bytes
     }
