@@ -76,7 +76,7 @@ extension Engine {
         while let work = await self.nextWork() {
             await self.execute(work, on: worker)
             // A cancelled task stays cancelled: the next handler must not inherit that.
-            if Task.isCancelled { break }
+            if worker.isSpent || Task.isCancelled { break }
             if self.executor.hasBacklog { await Task.yield() }
         }
         self.workers.withLock { $0.removeAll { $0 === worker } }
@@ -120,6 +120,7 @@ extension Engine {
             worker.begin(work, at: monotonic, deadline: monotonic + entry.policy.timeout.wholeMicroseconds)
             let result = await self.attempt(work, entry: entry, envelope: envelope)
             let (isOurs, wasCancelled) = worker.end()
+            worker.isSpent = wasCancelled
             // The watchdog has settled the attempt: what came of it now is too late.
             guard isOurs else { return }
             work.finishedAt = self.clock.wall()

@@ -3,7 +3,7 @@ import Synchronization
 
 /// One of the `concurrency` places in which a handler can run: a long-lived task that takes one command after another.
 ///
-/// `@unchecked Sendable`: `draft` is used by the worker's own task only.
+/// `@unchecked Sendable`: `draft` and `isSpent` are used by the worker's own task only.
 final class Worker: @unchecked Sendable {
     /// The attempt that runs here, as the watchdog sees it.
     struct Current {
@@ -19,6 +19,12 @@ final class Worker: @unchecked Sendable {
 
     let current = Mutex(Current())
     let task = Mutex<Task<Void, Never>?>(nil)
+    /// The watchdog cancels, or is about to cancel, the worker's task: it must not take another command.
+    ///
+    /// The flag, not the task, is asked, because of this interleaving: the watchdog marks the attempt as cancelled; the
+    /// attempt ends; the worker finds its task not cancelled and begins the next command; the watchdog cancels the
+    /// task, and with it a command that has hardly begun.
+    var isSpent = false
     /// Reused for every event that the worker sends.
     var draft = OutgoingRecord()
 

@@ -67,6 +67,8 @@ extension Engine {
             lost ? "partitions lost" : "partitions revoked",
             metadata: ["count": "\(partitions.count)", "waiting": "\(tried.count)"])
         for work in tried { self.parkForRetry(work) }
+        // What was let go of may have given its lane's turn to a command of another partition.
+        self.executor.nudge()
         if lost {
             self.finishRevoke(partitions, commits: false, &state)
         } else {
