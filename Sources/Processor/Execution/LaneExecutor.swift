@@ -18,6 +18,13 @@ final class LaneExecutor: TaskExecutor, @unchecked Sendable {
     private var isStopping = false
     private var threads = 0
     private let stopped = DispatchSemaphore(value: 0)
+    /// Whether a second thread is woken as soon as there is more to do than one command. On one or two cores it is not:
+    /// the engine's and librdkafka's other threads need a core too, and two lane threads with short handlers mostly
+    /// wait for each other; the intake wakes another one when commands take long (see `Engine.shareLoad`).
+    private let isEager: Bool
+
+    init(cores: Int = ProcessInfo.processInfo.activeProcessorCount) { self.isEager = cores > 2 }
+
     /// Jobs waiting: a worker that never suspends looks here and steps back.
     private let backlog = Atomic<Int>(0)
     private var refill: (@Sendable () -> Refill)?
@@ -46,16 +53,20 @@ final class LaneExecutor: TaskExecutor, @unchecked Sendable {
         self.condition.lock()
         self.jobs.append(job)
         self.backlog.add(1, ordering: .relaxed)
-        let wake = self.sleeping > 0
+        let wake = self.mayWake
         self.condition.unlock()
         if wake { self.condition.signal() }
     }
 
-    /// There may be work: wakes a sleeping thread.
-    func nudge() {
+    /// Whether a sleeping thread is to be woken; asked under the lock. A thread that is awake looks for jobs and nudges
+    /// under the same lock before it sleeps, so that nothing is missed.
+    private var mayWake: Bool { self.sleeping > 0 && (self.isEager || self.sleeping == self.threads) }
+
+    /// There may be work: wakes a sleeping thread, `another` one even where that is not done at once.
+    func nudge(another: Bool = false) {
         self.condition.lock()
         self.nudged += 1
-        let wake = self.sleeping > 0
+        let wake = another ? self.sleeping > 0 : self.mayWake
         self.condition.unlock()
         if wake { self.condition.signal() }
     }
@@ -86,7 +97,7 @@ final class LaneExecutor: TaskExecutor, @unchecked Sendable {
             self.condition.unlock()
             let found = self.refill?() ?? .nothing
             self.condition.lock()
-            if found == .foundMore, self.sleeping > 0 { self.condition.signal() }
+            if found == .foundMore, self.mayWake { self.condition.signal() }
             if found != .nothing || !self.jobs.isEmpty || self.nudged != seen { continue }
             if self.isStopping { break }
             self.sleeping += 1

@@ -16,6 +16,8 @@ struct IntakeState {
     var hasReported = false
     var stopDeadline: Int64?
     var lastReport: Int64 = 0
+    var lastShare: Int64 = 0
+    var lastTaken = 0
     var lastSummary: Int64 = 0
     var lastCounts = EngineCounters.Counts()
 }
@@ -47,6 +49,7 @@ extension Engine {
             return (due, dispatcher.ready.count > before, dispatcher.running > 0)
         }
         if hasReady { self.executor.nudge() }
+        self.shareLoad(now: now, &state)
         var wait: Int64 = 1_000_000
         if let nextDue { wait = min(wait, max(0, nextDue - now)) }
         if isRunning {
@@ -64,6 +67,17 @@ extension Engine {
         let dirty = self.dispatcher.withLock { $0.slots.values.contains { $0.isDirty } || $0.inFlight > 0 }
         if dirty { wait = min(wait, max(0, interval - (now - state.lastCommit))) }
         return Int((wait + 999) / 1000)
+    }
+
+    /// Wakes another lane thread when commands wait and the threads at work need long for each.
+    private func shareLoad(now: Int64, _ state: inout IntakeState) {
+        let elapsed = now - state.lastShare
+        guard elapsed >= 2_000 else { return }
+        let (taken, isWaiting) = self.dispatcher.withLock { ($0.taken, !$0.ready.isEmpty) }
+        let count = taken &- state.lastTaken
+        state.lastShare = now
+        state.lastTaken = taken
+        if isWaiting || self.executor.hasBacklog, Int64(count) * 30 < elapsed { self.executor.nudge(another: true) }
     }
 
     private func commit() {

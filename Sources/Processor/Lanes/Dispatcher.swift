@@ -28,6 +28,8 @@ struct Dispatcher {
     /// due in ten minutes holds up nobody.
     var parked = 0
     var parkedBytes = 0
+    /// Commands given to a worker, in all.
+    var taken = 0
     var idle: [UnsafeContinuation<Work?, Never>] = []
     var workers = 0
     /// The intake waits for room.
@@ -146,6 +148,7 @@ struct Dispatcher {
                 continue
             }
             self.running += 1
+            self.taken &+= 1
             work.slot.running += 1
             return work
         }
