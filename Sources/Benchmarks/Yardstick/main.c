@@ -44,7 +44,7 @@ enum {
 
 static struct {
     const char *bootstrap_servers, *topic, *results, *audit, *group;
-    long count, commit_every_ms, timeout_s;
+    long count, commit_every_ms, timeout_s, progress_ms;
     bool read_headers, verbose;
 } settings = {
     .topic = "lab.commands", .results = "lab.results", .audit = "lab.audit", .group = "adjutant.yardstick",
@@ -404,7 +404,7 @@ static void handle(rd_kafka_message_t *command)
 
 static void run(void)
 {
-    int64_t idle_since = monotonic_ns(), next_commit = INT64_MAX;
+    int64_t idle_since = monotonic_ns(), next_commit = INT64_MAX, next_progress = settings.progress_ms ? 0 : INT64_MAX;
     while (handled < settings.count && !failure && !stop_signal) {
         rd_kafka_message_t *command = rd_kafka_consumer_poll(consumer, 5);
         if (!command) {
@@ -430,9 +430,15 @@ static void run(void)
             if (handled % COMMANDS_PER_SERVE) continue;
             rd_kafka_poll(producer, 0);
         }
-        if (monotonic_ns() >= next_commit) {
+        int64_t now = monotonic_ns();
+        if (now >= next_commit) {
             commit_acknowledged(true);
-            next_commit = monotonic_ns() + settings.commit_every_ms * INT64_C(1000000);
+            next_commit = now + settings.commit_every_ms * INT64_C(1000000);
+        }
+        if (partition_count && now >= next_progress) {
+            printf("{\"acknowledged\":%ld,\"at\":%" PRId64 "}\n", acknowledged / EVENTS_PER_COMMAND, now / 1000);
+            fflush(stdout);
+            next_progress = now + settings.progress_ms * INT64_C(1000000);
         }
     }
     if (!failure && !stop_signal) {
@@ -573,6 +579,7 @@ static void usage(FILE *out)
         "  --group G            consumer group (adjutant.yardstick)\n"
         "  --commit-every MS    time between two asynchronous commits (1000)\n"
         "  --timeout S          give up after so many seconds without a command or an acknowledgement (30)\n"
+        "  --progress MS        from the first assignment on, print so often what is acknowledged\n"
         "  --no-headers-read    make up ids instead of reading the headers\n"
         "  -X property=value    librdkafka setting for both clients; consumer.P=V or producer.P=V for one\n"
         "  --verbose            librdkafka's passing errors on stderr\n"
@@ -606,7 +613,7 @@ static void print_report(void)
 
 int main(int argc, char **argv)
 {
-    enum { BOOTSTRAP = 256, TOPIC, RESULTS, AUDIT, GROUP, COUNT, COMMIT_EVERY, TIMEOUT, NO_READ, VERBOSE, HELP };
+    enum { BOOTSTRAP = 256, TOPIC, RESULTS, AUDIT, GROUP, COUNT, COMMIT_EVERY, TIMEOUT, PROGRESS, NO_READ, VERBOSE, HELP };
     static const struct option options[] = {
         {"bootstrap-servers", required_argument, NULL, BOOTSTRAP},
         {"topic", required_argument, NULL, TOPIC},
@@ -616,6 +623,7 @@ int main(int argc, char **argv)
         {"count", required_argument, NULL, COUNT},
         {"commit-every", required_argument, NULL, COMMIT_EVERY},
         {"timeout", required_argument, NULL, TIMEOUT},
+        {"progress", required_argument, NULL, PROGRESS},
         {"no-headers-read", no_argument, NULL, NO_READ},
         {"verbose", no_argument, NULL, VERBOSE},
         {"help", no_argument, NULL, HELP},
@@ -635,6 +643,7 @@ int main(int argc, char **argv)
         case COUNT: ok = parse_number(optarg, 1, &settings.count); break;
         case COMMIT_EVERY: ok = parse_number(optarg, 1, &settings.commit_every_ms); break;
         case TIMEOUT: ok = parse_number(optarg, 1, &settings.timeout_s) && settings.timeout_s < 86400; break;
+        case PROGRESS: ok = parse_number(optarg, 1, &settings.progress_ms); break;
         case NO_READ: settings.read_headers = false; break;
         case VERBOSE: settings.verbose = true; break;
         case 'X': overrides[override_count++] = optarg; break;
@@ -650,6 +659,11 @@ int main(int argc, char **argv)
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}; /* a second one ends at once */
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigset_t ours; /* whoever started this may have had them blocked */
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGINT);
+    sigaddset(&ours, SIGTERM);
+    sigprocmask(SIG_UNBLOCK, &ours, NULL);
     char host[64] = "localhost";
     gethostname(host, sizeof host - 1);
     snprintf(worker, sizeof worker, "%s-%ld", host, (long)getpid());

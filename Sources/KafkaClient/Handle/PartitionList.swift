@@ -20,6 +20,8 @@ package struct KafkaPartition: Hashable, Sendable {
     package static let beginning: Int64 = -2
     package static let end: Int64 = -1
     package static let invalid: Int64 = -1001
+    /// So many records before the end, when reading outside a group.
+    package static func beforeEnd(_ count: Int) -> Int64 { -2000 - Int64(count) }
 }
 
 /// Lists that librdkafka allocates: made and freed in one scope.

@@ -1,6 +1,7 @@
 import Commands
 import HeapModule
 import Metrics
+import Synchronization
 
 /// The engine's metrics, by swift-metrics, under the names of OpenTelemetry's messaging conventions where they exist.
 ///
@@ -126,6 +127,7 @@ package struct EngineGauges: Sendable, Equatable {
     package var running = 0
     /// Commands taken and not finished.
     package var inFlight = 0
+    package var inFlightBytes = 0
     /// Commands that wait for a due time or at a gate.
     package var waiting = 0
     /// Offsets taken and not finished, over all partitions.
@@ -161,6 +163,7 @@ extension Dispatcher {
         var gauges = EngineGauges()
         gauges.running = self.running
         gauges.inFlight = self.inFlight
+        gauges.inFlightBytes = self.inFlightBytes
         gauges.waiting = self.waiting.count + self.gates.reduce(0) { $0 + $1.waitingCount }
         gauges.outages = self.gates.count { $0.isOpen }
         for slot in self.slots.values {
@@ -171,4 +174,9 @@ extension Dispatcher {
         }
         return gauges
     }
+}
+
+extension Engine {
+    /// What the engine holds at this moment; the lag is not asked for.
+    package func gauges() -> EngineGauges { self.dispatcher.withLock { $0.gauges() } }
 }

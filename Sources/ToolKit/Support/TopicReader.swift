@@ -11,6 +11,8 @@ final class TopicReader: Sendable {
         case beginning
         /// The ends as they are now, asked of the brokers before the reader is there: nothing that comes later is missed.
         case end
+        /// So many records before each partition's end.
+        case last(Int)
     }
 
     init(
@@ -35,6 +37,7 @@ final class TopicReader: Sendable {
                     let offset =
                         switch start {
                         case .beginning: KafkaPartition.beginning
+                        case .last(let count): KafkaPartition.beforeEnd(count)
                         case .end:
                             try self.consumer.watermarks(
                                 topic: topic.name, partition: partition, milliseconds: milliseconds

@@ -1,21 +1,30 @@
 import Foundation
+import Synchronization
 
 /// A program started for a measurement, whose standard output is read.
-final class ChildProcess {
+///
+/// `@unchecked Sendable`: one thread reads the lines; the rest is thread-safe or never changes.
+final class ChildProcess: @unchecked Sendable {
     private let process = Process()
     private let output = Pipe()
     private var rest = Data()
+
+    /// Those that run: an interrupted measurement takes them along.
+    private static let running = Mutex<Set<Int32>>([])
 
     init(_ path: String, _ arguments: [String], environment: [String: String] = [:]) throws {
         self.process.executableURL = URL(fileURLWithPath: path)
         self.process.arguments = arguments
         self.process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         self.process.standardOutput = self.output
+        _ = Self.interruption
         do {
             try self.process.run()
         } catch {
             throw ToolError(.error, "\(path) cannot be started: \(error.localizedDescription)")
         }
+        let identifier = self.process.processIdentifier
+        Self.running.withLock { _ = $0.insert(identifier) }
     }
 
     /// The next line of output; nil when the program has ended.
@@ -34,16 +43,27 @@ final class ChildProcess {
 
     func stop() {
         if self.process.isRunning { self.process.terminate() }
-        self.process.waitUntilExit()
+        _ = self.wait()
     }
+
+    /// Ends the program by any signal, without waiting.
+    func send(_ signal: Int32) { kill(self.identifier, signal) }
 
     /// Waits for the end; the exit code.
     func wait() -> Int32 {
         self.process.waitUntilExit()
+        let identifier = self.identifier
+        Self.running.withLock { _ = $0.remove(identifier) }
         return self.process.terminationStatus
     }
 
     var identifier: Int32 { self.process.processIdentifier }
+
+    /// Made once, with the first child: ends all children with this process.
+    private static let interruption = Interruption { number in
+        for child in ChildProcess.running.withLock({ $0 }) { kill(child, SIGKILL) }
+        _exit(128 + number)
+    }
 
     /// This program's own file.
     static var ownPath: String {
@@ -59,5 +79,22 @@ final class ChildProcess {
                 .notFound, "the yardstick is not built: run `swift build -c release --product adjutant-yardstick`")
         }
         return path
+    }
+}
+
+/// Acts on the signals that end a program.
+///
+/// `@unchecked Sendable`: the sources never change.
+private final class Interruption: @unchecked Sendable {
+    private let sources: [any DispatchSourceSignal]
+
+    init(_ action: @escaping @Sendable (Int32) -> Void) {
+        self.sources = [SIGINT, SIGTERM, SIGHUP].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler { action(number) }
+            source.resume()
+            return source
+        }
     }
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import Logging
 
 struct BenchDispatchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -43,8 +42,7 @@ struct BenchDispatchCommand: AsyncParsableCommand {
         let cluster = try BenchCluster(servers: self.bootstrapServers, partitions: self.partitions)
         defer { cluster.stop() }
         say("loading \(self.count) commands into \(cluster.servers)")
-        let logger = Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
-        try cluster.load(count: self.count, keys: self.keys, logger: logger)
+        try cluster.load(count: self.count, keys: self.keys)
         var rows: [(yardstick: Double, engine: Double)] = []
         let run = UInt32.random(in: 0...UInt32.max)
         for round in 1...self.rounds {
@@ -53,7 +51,7 @@ struct BenchDispatchCommand: AsyncParsableCommand {
                 [
                     "--bootstrap-servers", cluster.servers, "--topic", "lab.commands", "--results", "lab.results",
                     "--audit", "lab.audit", "--group", "bench.yardstick.\(run).\(round)", "--count", "\(self.count)",
-                ])
+                ] + cluster.yardstickProperties)
             let engine = try self.measure(
                 ChildProcess.ownPath,
                 [
