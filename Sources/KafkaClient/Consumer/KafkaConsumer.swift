@@ -93,7 +93,14 @@ package final class KafkaConsumer: Sendable {
         case RD_KAFKA_EVENT_LOG:
             self.handle.log(event)
             return nil
-        case RD_KAFKA_EVENT_ERROR: return .failed(self.handle.error(of: event))
+        case RD_KAFKA_EVENT_ERROR:
+            var error = self.handle.error(of: event)
+            // Errors of one partition do not name it in their text.
+            if let place = rd_kafka_event_topic_partition(event) {
+                error.message = "\(String(cString: place.pointee.topic))/\(place.pointee.partition): \(error.message)"
+                rd_kafka_topic_partition_destroy(place)
+            }
+            return .failed(error)
         case RD_KAFKA_EVENT_STATS:
             self.handle.statistics.record(String(cString: rd_kafka_event_stats(event)))
             return nil

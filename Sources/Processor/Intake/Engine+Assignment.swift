@@ -101,15 +101,23 @@ extension Engine {
         }
     }
 
+    /// The last commit before partitions go. A refusal may be a moment's (a coordinator that moves, a group that has
+    /// just changed), and what this commit does not cover runs twice: it is tried a few times.
     func commitSynchronously(_ partitions: [TopicPartition]?) {
         let commits = self.dispatcher.withLock { $0.lastCommits(of: partitions) }
         guard !commits.isEmpty else { return }
-        do {
-            try self.source.commit(commits, synchronously: true)
-        } catch {
-            self.logger.warning(
-                "the last commit of given-up partitions failed: their next owner repeats what it covered",
-                metadata: ["error": "\(error)"])
+        for attempt in 1...4 {
+            do {
+                return try self.source.commit(commits, synchronously: true)
+            } catch {
+                guard attempt == 4 else {
+                    Thread.sleep(forTimeInterval: 0.1)
+                    continue
+                }
+                self.logger.warning(
+                    "the last commit of given-up partitions failed: their next owner repeats what it covered",
+                    metadata: ["error": "\(error)"])
+            }
         }
     }
 
