@@ -62,54 +62,53 @@ struct BadCall: Sendable, CustomTestStringConvertible {
     ]
 }
 
-extension IntegrationTests {
-    @Suite(.serialized) struct SettingsTests {
-        @Test("Bad settings end with one clear line and the right exit code", arguments: BadCall.all)
-        func badCall(call: BadCall) async throws {
-            try await blocking { try Self.expectEnd(of: call) }
-        }
+/// Beside the others: these processes end before they do anything.
+@Suite struct SettingsTests {
+    @Test("Bad settings end with one clear line and the right exit code", arguments: BadCall.all)
+    func badCall(call: BadCall) async throws {
+        try await blocking { try Self.expectEnd(of: call) }
+    }
 
-        @Test("A missing topic is named, with what to do about it")
-        func topicMissing() async throws {
-            try await Lab.with(partitions: 2) { lab in
-                try Self.expectEnd(
-                    of: BadCall(
-                        name: "topic missing", arguments: ["worker", "-b", lab.bootstrap, "--domain", "commerce"],
-                        exit: 3, mentions: ["commerce.commands", "topics apply"]))
-            }
+    @Test("A missing topic is named, with what to do about it")
+    func topicMissing() async throws {
+        try await Lab.with(partitions: 2) { lab in
+            try Self.expectEnd(
+                of: BadCall(
+                    name: "topic missing", arguments: ["worker", "-b", lab.bootstrap, "--domain", "commerce"],
+                    exit: 3, mentions: ["commerce.commands", "topics apply"]))
         }
+    }
 
-        @Test("A broker that refuses the login: denied, and the password is not repeated")
-        func wrongPassword() async throws {
-            try await Lab.with(partitions: 2) { lab in
-                // The embedded broker knows no login at all and closes the connection: no Kafka client can tell that
-                // from a broker that goes away. It must end all the same, and keep the secret.
-                let program = try Program(
-                    ["worker", "-b", lab.bootstrap, "--domain", "lab"],
-                    environment: [
-                        "ADJUTANT_KAFKA_PROPERTIES_SECURITY_PROTOCOL": "sasl_plaintext",
-                        "ADJUTANT_KAFKA_PROPERTIES_SASL_MECHANISM": "PLAIN",
-                        "ADJUTANT_KAFKA_PROPERTIES_SASL_USERNAME": "me",
-                        "ADJUTANT_KAFKA_PROPERTIES_SASL_PASSWORD": "canary-secret",
-                    ])
-                let code = try program.waitForExit(seconds: 30)
-                #expect([4, 5].contains(code))
-                #expect(!program.tail.contains("canary-secret"))
-                #expect(program.errors.all.filter { $0.hasPrefix("adjutant: ") }.count == 1)
-            }
+    @Test("A broker that refuses the login: denied, and the password is not repeated")
+    func wrongPassword() async throws {
+        try await Lab.with(partitions: 2) { lab in
+            // The embedded broker knows no login at all and closes the connection: no Kafka client can tell that
+            // from a broker that goes away. It must end all the same, and keep the secret.
+            let program = try Program(
+                ["worker", "-b", lab.bootstrap, "--domain", "lab"],
+                environment: [
+                    "ADJUTANT_KAFKA_PROPERTIES_SECURITY_PROTOCOL": "sasl_plaintext",
+                    "ADJUTANT_KAFKA_PROPERTIES_SASL_MECHANISM": "PLAIN",
+                    "ADJUTANT_KAFKA_PROPERTIES_SASL_USERNAME": "me",
+                    "ADJUTANT_KAFKA_PROPERTIES_SASL_PASSWORD": "canary-secret",
+                ])
+            let code = try program.waitForExit(seconds: 30)
+            #expect([4, 5].contains(code))
+            #expect(!program.tail.contains("canary-secret"))
+            #expect(program.errors.all.filter { $0.hasPrefix("adjutant: ") }.count == 1)
         }
+    }
 
-        private static func expectEnd(of call: BadCall) throws {
-            let program = try Program(call.arguments, environment: call.environment)
-            defer { program.killNow() }
-            #expect(try program.waitForExit(seconds: 30) == call.exit, "\(call.name): \(program.tail)")
-            #expect(program.output.all == [], "\(call.name)")
-            let lines = program.errors.all
-            #expect(lines.count == 1, "\(call.name): \(lines)")
-            for text in call.mentions {
-                #expect(lines.contains { $0.contains(text) }, "\(call.name): \(text) in \(lines)")
-            }
-            #expect(!lines.contains { $0.contains("Fatal error") || $0.contains("at 0x") }, "\(call.name)")
+    private static func expectEnd(of call: BadCall) throws {
+        let program = try Program(call.arguments, environment: call.environment)
+        defer { program.killNow() }
+        #expect(try program.waitForExit(seconds: 30) == call.exit, "\(call.name): \(program.tail)")
+        #expect(program.output.all == [], "\(call.name)")
+        let lines = program.errors.all
+        #expect(lines.count == 1, "\(call.name): \(lines)")
+        for text in call.mentions {
+            #expect(lines.contains { $0.contains(text) }, "\(call.name): \(text) in \(lines)")
         }
+        #expect(!lines.contains { $0.contains("Fatal error") || $0.contains("at 0x") }, "\(call.name)")
     }
 }

@@ -9,7 +9,8 @@ import Logging
 /// `@unchecked Sendable`: the mock cluster's calls are thread-safe; the pointers never change.
 package final class EmbeddedBroker: @unchecked Sendable {
     private let handle: KafkaHandle
-    private let cluster: OpaquePointer
+    let cluster: OpaquePointer
+    let brokers: Int
 
     /// `host:port` of each broker, separated by commas.
     package let bootstrapServers: String
@@ -20,6 +21,7 @@ package final class EmbeddedBroker: @unchecked Sendable {
             throw KafkaError(code: .invalidArgument, message: "the embedded broker cannot start")
         }
         self.cluster = cluster
+        self.brokers = brokers
         self.bootstrapServers = String(cString: rd_kafka_mock_cluster_bootstraps(cluster))
     }
 

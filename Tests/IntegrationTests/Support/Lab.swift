@@ -1,31 +1,45 @@
 import Foundation
+import KafkaClient
 
-/// A broker process and workers of the load lab against it.
+/// A broker and workers of the load lab against it, with a foreign sender and a witness.
 final class Lab: Sendable {
-    let broker: Program
     let bootstrap: String
     let sender: Sender
     let journal: Journal
+    private let program: Program?
+    private let embedded: EmbeddedBroker?
 
-    init(partitions: Int = 16) throws {
-        self.broker = try Program(["broker", "--partitions", "\(partitions)", "--topics", Executable.quickTopics])
-        self.bootstrap = try self.broker.waitForOutput("")
-        self.sender = try Sender(self.bootstrap)
-        self.journal = try Journal(self.bootstrap)
+    /// A broker in a process of its own.
+    convenience init(partitions: Int = 16) throws {
+        let broker = try Program(["broker", "--partitions", "\(partitions)", "--topics", Executable.quickTopics])
+        try self.init(bootstrap: broker.waitForOutput(""), program: broker, embedded: nil)
+    }
+
+    /// A cluster hosted by the test, which can then make trouble.
+    convenience init(hosting broker: EmbeddedBroker, partitions: Int = 8) throws {
+        let topics = Journal.labTopics + ["lab.commands", "lab.retry.10m"]
+        try broker.createTopics(topics.map { ($0, partitions) })
+        try self.init(bootstrap: broker.bootstrapServers, program: nil, embedded: broker)
+    }
+
+    private init(bootstrap: String, program: Program?, embedded: EmbeddedBroker?) throws {
+        self.bootstrap = bootstrap
+        self.program = program
+        self.embedded = embedded
+        self.sender = try Sender(bootstrap)
+        self.journal = try Journal(bootstrap)
     }
 
     /// Starts a worker and waits until it owns partitions.
     func worker(_ arguments: [String] = [], settings: [String: String] = [:]) throws -> Program {
-        let worker = try Self.startWorker(self.bootstrap, arguments, settings: settings)
+        let worker = try self.startWorker(arguments, settings: settings)
         _ = try worker.waitForOutput("ready")
         return worker
     }
 
-    static func startWorker(
-        _ bootstrap: String, _ arguments: [String] = [], settings: [String: String] = [:]
-    ) throws -> Program {
+    func startWorker(_ arguments: [String] = [], settings: [String: String] = [:]) throws -> Program {
         try Program(
-            ["worker", "--bootstrap-servers", bootstrap, "--domain", "lab"] + arguments,
+            ["worker", "--bootstrap-servers", self.bootstrap, "--domain", "lab"] + arguments,
             environment: Self.settings.merging(settings) { $1 })
     }
 
@@ -43,7 +57,8 @@ final class Lab: Sendable {
     func close() {
         self.journal.close()
         self.sender.close()
-        self.broker.killNow()
+        self.program?.killNow()
+        self.embedded?.close()
     }
 
     /// A lab for the length of the body.
@@ -54,6 +69,18 @@ final class Lab: Sendable {
             let lab = try Lab(partitions: partitions)
             defer { lab.close() }
             return try body(lab)
+        }
+    }
+
+    /// A lab whose brokers do as the test says.
+    static func withFaults<Result: Sendable>(
+        brokers: Int = 1, _ body: @escaping @Sendable (Lab, EmbeddedBroker) throws -> Result
+    ) async throws -> Result {
+        try await blocking {
+            let broker = try EmbeddedBroker(brokers: brokers, logger: .silent)
+            let lab = try Lab(hosting: broker)
+            defer { lab.close() }
+            return try body(lab, broker)
         }
     }
 }

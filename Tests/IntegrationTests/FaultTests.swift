@@ -1,0 +1,172 @@
+import Foundation
+import KafkaClient
+import Testing
+
+extension IntegrationTests {
+    /// Brokers that refuse, move, vanish and forget, under load. Each test names the invariant it checks.
+    @Suite(.serialized) struct FaultTests {
+        private static let session = "ADJUTANT_KAFKA_PROPERTIES_SESSION_TIMEOUT_MS"
+        private static let options = ["--concurrency", "20"]
+
+        /// Sends a load, starts a worker, makes trouble in the middle, and waits for all outcomes.
+        ///
+        /// - Returns: What was read in the end, with the worker stopped cleanly.
+        private static func endure(
+            _ lab: Lab, _ load: Load, options: [String] = [], settings: [String: String] = [:],
+            trouble: (Program) throws -> Void
+        ) throws -> Invariants {
+            try lab.sender.send(load)
+            let worker = try lab.worker(Self.options + options, settings: settings)
+            defer { worker.killNow() }
+            try lab.journal.wait("a quarter of the load") { $0.outcomes.count >= load.count / 4 }
+            try trouble(worker)
+            try lab.journal.waitForOutcomes(of: load.ids)
+            worker.signal(SIGTERM)
+            #expect(try worker.waitForExit(seconds: 30) == 0, "\(worker.tail)")
+            let found = Invariants(contents: try lab.journal.catchUp())
+            found.nothingLost(load.ids)
+            found.idsStable()
+            return found
+        }
+
+        @Test("Produce requests fail for a while: every outcome is stored, once and in order")
+        func produceErrors() async throws {
+            try await Lab.withFaults { lab, broker in
+                let load = Load("retriable", count: 2_000, keys: 50, duration: #"{"min":1,"max":10}"#)
+                // One request at a time. A real broker refuses what comes after a refused request, by its sequence
+                // numbers, and the client counts on it: an answer to a later request vouches for the earlier ones.
+                // The embedded broker looks at no sequence numbers, so that with more on the way records would be
+                // reported as stored that are not.
+                let found = try Self.endure(lab, load, options: ["-X", "max.in.flight.requests.per.connection=1"]) {
+                    _ in
+                    let errors: [KafkaError.Code?] = [.notEnoughReplicas, nil, .notLeader, .requestTimedOut, nil]
+                    for _ in 0..<8 { broker.refuse(.produce, with: errors) }
+                }
+                found.nothingTwice()
+                found.firstOutcomesInOrder()
+                found.noOverlap()
+            }
+        }
+
+        @Test("The producer fails for good: a new one takes over, nothing is lost, ids stay")
+        func fatalProducerError() async throws {
+            try await Lab.withFaults { lab, broker in
+                let load = Load("fatal", count: 2_000, keys: 50, duration: #"{"min":1,"max":10}"#)
+                let found = try Self.endure(lab, load) { worker in
+                    broker.refuse(.produce, with: [.outOfOrderSequence])
+                    try worker.waitForError("a new producer has taken over")
+                }
+                found.firstOutcomesInOrder()
+                found.noOverlap()
+            }
+        }
+
+        @Test("Commits are refused, then taken: they are tried again, and a clean stop repeats nothing")
+        func commitErrors() async throws {
+            try await Lab.withFaults { lab, broker in
+                let load = Load("commit", count: 2_000, keys: 50, duration: #"{"min":1,"max":10}"#)
+                let first = try Self.endure(lab, load) { worker in
+                    broker.refuse(.offsetCommit, with: [.rebalanceInProgress, .coordinatorLoading, .notCoordinator])
+                    try worker.waitForError("commit failed, will be tried again")
+                }
+                first.nothingTwice()
+                try Self.expectNothingLeft(lab, after: first)
+            }
+        }
+
+        @Test("A commit that is refused as the worker stops: the last commit covers it")
+        func lateCommitError() async throws {
+            try await Lab.withFaults { lab, broker in
+                let load = Load("late", count: 500, keys: 50)
+                try lab.sender.send(load)
+                let worker = try lab.worker(Self.options)
+                broker.refuse(.offsetCommit, with: [.rebalanceInProgress])
+                try lab.journal.waitForOutcomes(of: load.ids)
+                worker.signal(SIGTERM)
+                #expect(try worker.waitForExit(seconds: 30) == 0)
+                try Self.expectNothingLeft(lab, after: Invariants(contents: try lab.journal.catchUp()))
+            }
+        }
+
+        /// A worker that starts now finds nothing to do but a command sent after everything else.
+        private static func expectNothingLeft(_ lab: Lab, after found: Invariants) throws {
+            let worker = try lab.worker(Self.options)
+            for partition in 0..<Int32(8) {
+                try lab.sender.send(CommandMessage(id: "left-\(partition)", key: "left"), partition: partition)
+            }
+            try lab.sender.flush()
+            try lab.journal.waitForOutcomes(of: Set((0..<8).map { "left-\($0)" }))
+            worker.killNow()
+            Invariants(contents: try lab.journal.catchUp()).nothingTwice()
+        }
+
+        @Test("The coordinator and the leaders move: nothing is lost or run twice, commits go on")
+        func moves() async throws {
+            try await Lab.withFaults(brokers: 3) { lab, broker in
+                try broker.moveCoordinator(group: "adjutant.lab", to: 1)
+                let load = Load("moves", count: 3_000, keys: 50, duration: #"{"min":1,"max":10}"#)
+                let found = try Self.endure(lab, load) { _ in
+                    try broker.moveCoordinator(group: "adjutant.lab", to: 2)
+                    for partition in 0..<Int32(8) {
+                        for topic in ["lab.commands", "lab.results", "lab.audit"] {
+                            try broker.moveLeader(topic: topic, partition: partition, to: 1 + (partition + 1) % 3)
+                        }
+                    }
+                    try lab.journal.wait("half of the load") { $0.outcomes.count >= load.count / 2 }
+                    try broker.moveCoordinator(group: "adjutant.lab", to: 3)
+                }
+                found.nothingTwice()
+                found.firstOutcomesInOrder()
+                found.noOverlap()
+                try Self.expectNothingLeft(lab, after: found)
+            }
+        }
+
+        @Test("The brokers go and come back: the worker waits for them, nothing is lost, order holds")
+        func outage() async throws {
+            try await Lab.withFaults { lab, broker in
+                let load = Load("outage", count: 2_000, keys: 50, duration: #"{"min":1,"max":10}"#)
+                let found = try Self.endure(lab, load) { worker in
+                    try broker.takeDown()
+                    try worker.waitForError("broker connection")
+                    try broker.bringUp()
+                }
+                found.firstOutcomesInOrder()
+                found.noOverlap()
+            }
+        }
+
+        @Test("An acknowledgement is lost: the repeat carries the same id, and no offset ran ahead of it")
+        func lostAcknowledgement() async throws {
+            try await Lab.withFaults { lab, broker in
+                let load = Load("ack", count: 2_000, keys: 50, duration: #"{"min":1,"max":10}"#)
+                let found = try Self.endure(lab, load, settings: [Self.session: "10000"]) { _ in
+                    try broker.setRoundTrip(milliseconds: 2_000)
+                    let seen = lab.journal.now.outcomes.count
+                    // The witness waits for its answers as well: what it is shown was stored before.
+                    try lab.journal.wait("outcomes while answers are held back") { $0.outcomes.count > seen }
+                    try broker.takeDown()
+                    try broker.setRoundTrip(milliseconds: 0)
+                    try broker.bringUp()
+                }
+                found.firstOutcomesInOrder()
+                found.noOverlap()
+                let records = found.contents.outcomes.values.joined().count
+                #expect(records > load.count, "the fault did not strike: no repeat in the log")
+            }
+        }
+
+        @Test("A member is thrown out of the group: it joins again, and nothing is lost")
+        func thrownOut() async throws {
+            try await Lab.withFaults { lab, broker in
+                let load = Load("thrown", count: 2_000, keys: 50, duration: #"{"min":1,"max":10}"#)
+                let found = try Self.endure(lab, load) { worker in
+                    broker.refuse(.heartbeat, with: [.unknownMember])
+                    try worker.waitForError("partitions lost")
+                }
+                found.firstOutcomesInOrder()
+                found.noOverlap()
+            }
+        }
+    }
+}
