@@ -61,6 +61,21 @@ extension IntegrationTests {
             }
         }
 
+        @Test("Outcomes that the broker calls too large: a note of their size goes out instead, and the worker goes on")
+        func tooLarge() async throws {
+            try await Lab.withFaults { lab, broker in
+                let load = Load("large", count: 1_000, keys: 50, duration: #"{"min":1,"max":10}"#)
+                let found = try Self.endure(lab, load, options: ["-X", "max.in.flight.requests.per.connection=1"]) {
+                    _ in
+                    broker.refuse(.produce, with: Array(repeating: .messageTooLarge, count: 4))
+                }
+                found.noOverlap()
+                let cut = found.contents.events.filter { $0.header("adjutant-truncated") != nil }
+                #expect(!cut.isEmpty, "the fault did not strike")
+                #expect(cut.allSatisfy { $0.data["truncated"] as? Bool == true })
+            }
+        }
+
         @Test("Commits are refused, then taken: they are tried again, and a clean stop repeats nothing")
         func commitErrors() async throws {
             try await Lab.withFaults { lab, broker in

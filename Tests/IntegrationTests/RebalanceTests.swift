@@ -7,33 +7,40 @@ extension IntegrationTests {
         @Test("A worker joins and one leaves under load: nothing lost, order holds, no key in two places at once")
         func joinAndLeave() async throws {
             try await Lab.with { lab in
-                let load = Load("members", count: 12_000, keys: 160, duration: #"{"min":1,"max":30}"#)
-                try lab.sender.send(load, 0..<6_000)
-                let options = ["--concurrency", "20"]
-                let first = try lab.worker(options + ["--name", "first"])
-                try lab.journal.wait("work of the first") { $0.outcomes.count >= 500 }
-                let second = try lab.worker(options + ["--name", "second"])
-                try lab.sender.send(load, 6_000..<12_000)
-                try lab.journal.wait("work of the second") { contents in
-                    contents.events.suffix(400).contains { $0.data["worker"] as? String == "second" }
-                }
-                first.signal(SIGTERM)
-                #expect(try first.waitForExit(seconds: 30) == 0)
-                try lab.journal.waitForOutcomes(of: load.ids, seconds: 90)
-                second.signal(SIGTERM)
-                #expect(try second.waitForExit(seconds: 30) == 0)
-
-                let found = Invariants(contents: try lab.journal.catchUp())
-                found.nothingLost(load.ids)
-                found.firstOutcomesInOrder()
-                found.noOverlap()
+                let found = try Self.joinAndLeave(lab, name: "members")
                 // A real broker takes commits while a group rebalances, and nothing runs twice. The embedded one
                 // refuses them from the join of a member on for the session's length less a second, so that what
                 // finished meanwhile is repeated: see `RealBrokerTests` for the promise itself.
                 #expect(found.repeats < 4_000)
-                found.idsStable()
-                #expect(Set(found.runs.values.joined().map(\.worker)) == ["first", "second"])
             }
+        }
+
+        static func joinAndLeave(_ lab: Lab, name: String) throws -> Invariants {
+            let load = Load(name, count: 12_000, keys: 160, duration: #"{"min":1,"max":30}"#)
+            try lab.sender.send(load, 0..<6_000)
+            let options = ["--concurrency", "20"]
+            let first = try lab.worker(options + ["--name", "first"])
+            defer { first.killNow() }
+            try lab.journal.wait("work of the first") { $0.outcomes.count >= 500 }
+            let second = try lab.worker(options + ["--name", "second"])
+            defer { second.killNow() }
+            try lab.sender.send(load, 6_000..<12_000)
+            try lab.journal.wait("work of the second") { contents in
+                contents.events.suffix(400).contains { $0.data["worker"] as? String == "second" }
+            }
+            first.signal(SIGTERM)
+            #expect(try first.waitForExit(seconds: 30) == 0)
+            try lab.journal.waitForOutcomes(of: load.ids, seconds: 90)
+            second.signal(SIGTERM)
+            #expect(try second.waitForExit(seconds: 30) == 0)
+
+            let found = Invariants(contents: try lab.journal.catchUp())
+            found.nothingLost(load.ids)
+            found.idsStable()
+            found.firstOutcomesInOrder()
+            found.noOverlap()
+            #expect(Set(found.runs.values.joined().map(\.worker)) == ["first", "second"])
+            return found
         }
 
         @Test("A frozen worker that wakes after its partitions went elsewhere commits nothing and loses nothing")

@@ -37,18 +37,31 @@ final class Journal: @unchecked Sendable {
     private var isClosing = false
     private let ended = DispatchSemaphore(value: 0)
 
-    init(_ bootstrap: String, topics: [String] = Journal.labTopics) throws {
+    /// - Parameter skipsOld: Reads only what comes from now on; a real cluster remembers earlier tests.
+    init(_ bootstrap: String, topics: [String] = Journal.labTopics, skipsOld: Bool = false) throws {
         self.consumer = try KafkaConsumer(
             configuration: KafkaConfiguration([
                 "bootstrap.servers": bootstrap, "group.id": "journal-\(UUID().uuidString)",
                 "auto.offset.reset": "earliest", "fetch.wait.max.ms": "10", "reconnect.backoff.max.ms": "200",
             ]), logger: .silent)
         let known = try self.consumer.metadata.topics(milliseconds: 10_000)
-        self.partitions = known.filter { topics.contains($0.name) }.flatMap { topic in
+        var partitions = known.filter { topics.contains($0.name) }.flatMap { topic in
             (0..<topic.partitions).map {
                 KafkaPartition(topic: topic.name, partition: $0, offset: KafkaPartition.beginning)
             }
         }
+        if skipsOld {
+            for index in partitions.indices {
+                let (topic, partition) = (partitions[index].topic, partitions[index].partition)
+                partitions[index].offset = try self.consumer.watermarks(
+                    topic: topic, partition: partition, milliseconds: 10_000
+                ).high
+            }
+            for place in partitions {
+                self.contents.positions[KafkaPartition(topic: place.topic, partition: place.partition)] = place.offset
+            }
+        }
+        self.partitions = partitions
         try self.consumer.assignManually(self.partitions)
         let thread = Thread { self.read() }
         thread.name = "test-journal"

@@ -8,6 +8,7 @@ final class Lab: Sendable {
     let journal: Journal
     private let program: Program?
     private let embedded: EmbeddedBroker?
+    private let options: [String]
 
     /// A broker in a process of its own.
     convenience init(partitions: Int = 16) throws {
@@ -22,12 +23,24 @@ final class Lab: Sendable {
         try self.init(bootstrap: broker.bootstrapServers, program: nil, embedded: broker)
     }
 
-    private init(bootstrap: String, program: Program?, embedded: EmbeddedBroker?) throws {
+    /// A real cluster, which gets the lab's topics if it has none, and a group of the test's own.
+    convenience init(existing bootstrap: String) throws {
+        let apply = try Program(
+            ["topics", "apply", "--execute", "--bootstrap-servers", bootstrap, "--topics", Executable.quickTopics])
+        guard try apply.waitForExit(seconds: 60) == 0 else { throw HarnessError("no topics: \(apply.tail)") }
+        try self.init(
+            bootstrap: bootstrap, program: nil, embedded: nil, options: ["--group", "tests-\(UUID().uuidString)"])
+    }
+
+    private init(
+        bootstrap: String, program: Program?, embedded: EmbeddedBroker?, options: [String] = []
+    ) throws {
         self.bootstrap = bootstrap
         self.program = program
         self.embedded = embedded
+        self.options = options
         self.sender = try Sender(bootstrap)
-        self.journal = try Journal(bootstrap)
+        self.journal = try Journal(bootstrap, skipsOld: !options.isEmpty)
     }
 
     /// Starts a worker and waits until it owns partitions.
@@ -39,7 +52,7 @@ final class Lab: Sendable {
 
     func startWorker(_ arguments: [String] = [], settings: [String: String] = [:]) throws -> Program {
         try Program(
-            ["worker", "--bootstrap-servers", self.bootstrap, "--domain", "lab"] + arguments,
+            ["worker", "--bootstrap-servers", self.bootstrap, "--domain", "lab"] + self.options + arguments,
             environment: Self.settings.merging(settings) { $1 })
     }
 
