@@ -6,6 +6,8 @@ import Processor
 final class MemoryBroker: Sendable {
     struct State: Sendable {
         var logs: [TopicPartition: [Record]] = [:]
+        /// Records by topic.
+        var counts: [String: Int] = [:]
         var committed: [TopicPartition: OffsetCommit] = [:]
         var commits: [OffsetCommit] = []
     }
@@ -34,6 +36,7 @@ final class MemoryBroker: Sendable {
             let record = Record(
                 topic: topic, partition: partition, offset: offset, key: key, value: value, headers: headers)
             state.logs[place, default: []].append(record)
+            state.counts[topic, default: 0] += 1
             return offset
         }
     }
@@ -68,7 +71,7 @@ extension MemoryBroker.State {
         self.logs.filter { $0.key.topic == topic }.sorted { $0.key.partition < $1.key.partition }.flatMap(\.value)
     }
 
-    func count(_ topic: String) -> Int { self.records(topic).count }
+    func count(_ topic: String) -> Int { self.counts[topic] ?? 0 }
 }
 
 extension Record {

@@ -11,7 +11,8 @@ extension Dispatcher {
         let counts = [
             ("inFlight", self.inFlight), ("inFlightBytes", self.inFlightBytes), ("running", self.running),
             ("settling", self.settling), ("ready", self.ready.count), ("waiting", self.waitingForTime),
-            ("lanes", self.lanes.count),
+            ("lanes", self.lanes.count), ("parked", self.parked), ("parkedBytes", self.parkedBytes),
+            ("ending", self.ending.count),
         ]
         return counts.filter { $0.1 != 0 }.map { "\($0.0): \($0.1)" }.joined(separator: ", ")
     }

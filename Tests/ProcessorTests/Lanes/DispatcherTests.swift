@@ -1,0 +1,204 @@
+import Commands
+import Testing
+
+@testable import Processor
+
+@Suite struct DispatcherTests {
+    @Test func aLaneRunsOneAtATimeInOrder() throws {
+        let stage = try Stage()
+        let slot = stage.assign()
+        let works = (0..<3).map { _ in stage.accept(slot, lane: 1) }
+        #expect(stage.take() === works[0])
+        #expect(stage.take() == nil)
+        stage.settle(works[0])
+        #expect(stage.take() === works[1])
+        stage.settle(works[1])
+        // Acknowledgements of successes hold nobody up, in whatever order they come.
+        stage.acknowledge(works[1])
+        #expect(slot.progress.base == 0)
+        #expect(stage.take() === works[2])
+        stage.settle(works[2])
+        stage.acknowledge(works[0])
+        #expect(slot.progress.base == 2)
+        stage.acknowledge(works[2])
+        #expect(slot.progress.base == 3)
+        #expect(stage.dispatcher.remains == "")
+    }
+
+    @Test func commandsWithoutALaneRunTogether() throws {
+        let stage = try Stage()
+        let slot = stage.assign()
+        let works = (0..<3).map { _ in stage.accept(slot, lane: nil) }
+        let taken = (0..<3).compactMap { _ in stage.take() }
+        #expect(taken.map(\.record.offset) == [0, 1, 2])
+        for work in works.reversed() {
+            stage.settle(work, success: false)
+            stage.acknowledge(work)
+        }
+        #expect(slot.progress.base == 3)
+        #expect(stage.dispatcher.remains == "")
+    }
+
+    @Test func nothingStartsBehindAFailureBeforeItIsStored() throws {
+        let stage = try Stage()
+        let slot = stage.assign()
+        let works = (0..<3).map { _ in stage.accept(slot, lane: 1) }
+        let other = stage.accept(slot, lane: 2)
+        _ = stage.take()
+        stage.settle(works[0], success: false)
+        #expect(stage.take() === other)
+        #expect(stage.take() == nil)
+        stage.acknowledge(works[0])
+        #expect(stage.take() === works[1])
+    }
+
+    @Test func aRetryInPlaceKeepsItsLane() throws {
+        let stage = try Stage()
+        let slot = stage.assign()
+        let works = (0..<2).map { _ in stage.accept(slot, lane: 1) }
+        _ = stage.take()
+        stage.retryInPlace(works[0], due: 500)
+        #expect(stage.take() == nil)
+        #expect(stage.dispatcher.releaseDue(now: 499) == 500)
+        #expect(stage.take() == nil)
+        #expect(stage.dispatcher.releaseDue(now: 500) == nil)
+        #expect(stage.take() === works[0])
+        stage.settle(works[0])
+        #expect(stage.take() === works[1])
+    }
+
+    @Test func whatIsDueComesInTheOrderOfItsTime() throws {
+        let stage = try Stage()
+        let slot = stage.assign()
+        let due: [Int64] = [30, 10, 20, 10]
+        let works = due.map { stage.accept(slot, lane: nil, due: $0) }
+        #expect(stage.take() == nil)
+        #expect(stage.dispatcher.releaseDue(now: 25) == 30)
+        #expect([stage.take(), stage.take(), stage.take()].map { $0?.record.offset } == [1, 3, 2])
+        #expect(stage.dispatcher.releaseDue(now: 30) == nil)
+        #expect(stage.take() === works[0])
+    }
+
+    /// The attempt fails during the stop, and its delay is over before the intake looks.
+    @Test func aRetryThatFallsDueDuringAStopIsFound() throws {
+        let stage = try Stage()
+        let slot = stage.assign()
+        let work = stage.accept(slot, lane: 1)
+        _ = stage.take()
+        #expect(stage.dispatcher.drain().isEmpty)
+        stage.retryInPlace(work, due: 5)
+        _ = stage.dispatcher.releaseDue(now: 10)
+        #expect(stage.dispatcher.takeTriedOfEndingSlots().map(\.record.offset) == [0])
+        #expect(stage.dispatcher.takeTriedOfEndingSlots().isEmpty)
+    }
+
+    @Test func aRetryThatFallsDueDuringARevokeIsFound() throws {
+        let stage = try Stage()
+        let slot = stage.assign()
+        let work = stage.accept(slot, lane: 1)
+        _ = stage.take()
+        #expect(stage.dispatcher.revoke([slot.partition], lost: false).isEmpty)
+        stage.retryInPlace(work, due: 5)
+        _ = stage.dispatcher.releaseDue(now: 10)
+        #expect(stage.take() == nil)
+        #expect(stage.dispatcher.takeTriedOfEndingSlots().map(\.record.offset) == [0])
+    }
+
+    /// Released from its wait, and not yet taken, when the stop or the revoke comes.
+    @Test(arguments: [false, true]) func aRetryInTheReadyQueueIsFound(stops: Bool) throws {
+        let stage = try Stage()
+        let slot = stage.assign()
+        let work = stage.accept(slot, lane: 1)
+        stage.accept(slot, lane: 2)
+        _ = stage.take()
+        stage.retryInPlace(work, due: 5)
+        _ = stage.dispatcher.releaseDue(now: 10)
+        let tried = stops ? stage.dispatcher.drain() : stage.dispatcher.revoke([slot.partition], lost: false)
+        #expect(tried.map(\.record.offset) == [0])
+        stage.park(tried)
+        #expect(!stage.dispatcher.isQuiet([slot.partition]))
+        stage.acknowledge(work)
+        #expect(stage.dispatcher.isQuiet([slot.partition]))
+        #expect(slot.progress.base == 1)
+        #expect(stage.take() == nil)
+    }
+
+    @Test func revokedCommandsAreLetGoOf() throws {
+        let stage = try Stage()
+        let slot = stage.assign()
+        let running = stage.accept(slot, lane: 1)
+        stage.accept(slot, lane: 1)
+        stage.accept(slot, lane: 2)
+        stage.accept(slot, lane: 3, due: 1000)
+        #expect(stage.take() === running)
+        #expect(stage.dispatcher.revoke([slot.partition], lost: false).isEmpty)
+        stage.settle(running)
+        #expect(stage.take() == nil)
+        stage.acknowledge(running)
+        #expect(stage.dispatcher.isQuiet([slot.partition]))
+        #expect(stage.dispatcher.lastCommits(of: nil).map(\.offset) == [1])
+        stage.dispatcher.remove([slot.partition])
+        #expect(stage.dispatcher.remains == "")
+        stage.accept(slot, lane: 1)
+        #expect(stage.dispatcher.remains == "")
+    }
+
+    @Test func aLostPartitionIsNeverCommitted() throws {
+        let stage = try Stage()
+        let slot = stage.assign()
+        let works = (0..<2).map { stage.accept(slot, lane: UInt64($0)) }
+        _ = (stage.take(), stage.take())
+        stage.settle(works[0])
+        stage.acknowledge(works[0])
+        #expect(stage.dispatcher.revoke([slot.partition], lost: true).isEmpty)
+        #expect(stage.dispatcher.commits().isEmpty)
+        #expect(stage.dispatcher.lastCommits(of: nil).isEmpty)
+        stage.dispatcher.remove([slot.partition])
+        stage.dispatcher.abandoned(works[1])
+        #expect(slot.progress.base == 1)
+        #expect(stage.dispatcher.remains == "")
+    }
+
+    @Test func aPartitionIsFullAtItsLookAhead() throws {
+        let stage = try Stage(
+            .testing {
+                $0.lookAhead = 4
+                $0.lookAheadBytes = 1000
+            })
+        let slot = stage.assign()
+        let works = (0..<4).map { _ in stage.accept(slot, lane: 1) }
+        #expect(stage.dispatcher.isFull(slot))
+        let other = stage.assign(1)
+        #expect(!stage.dispatcher.isFull(other))
+        stage.accept(other, lane: 2, bytes: 1000)
+        #expect(stage.dispatcher.isFull(other))
+        #expect(stage.take() === works[0])
+        stage.settle(works[0])
+        #expect(!stage.dispatcher.isRoomy(slot))
+        stage.acknowledge(works[0])
+        #expect(stage.dispatcher.isRoomy(slot))
+    }
+
+    @Test func anOutcomeThatCannotBeWrittenHoldsItsOffsetOnly() throws {
+        let stage = try Stage()
+        let slot = stage.assign()
+        let works = (0..<3).map { _ in stage.accept(slot, lane: 1) }
+        _ = stage.take()
+        stage.settle(works[0], success: false)
+        #expect(stage.take() == nil)
+        #expect(stage.dispatcher.stuck(works[0]) == nil)
+        #expect(stage.take() === works[1])
+        // The other way round: known before the outcome is sent in full.
+        #expect(stage.dispatcher.stuck(works[1]) == nil)
+        stage.settle(works[1], success: false)
+        #expect(stage.take() === works[2])
+        stage.settle(works[2])
+        stage.acknowledge(works[2])
+        #expect(stage.dispatcher.isQuiet([slot.partition]))
+        #expect(slot.progress.base == 0)
+        #expect(slot.progress.completedAbove().offsets == [2])
+        #expect(stage.dispatcher.inFlight == 2)
+        stage.dispatcher.remove([slot.partition])
+        #expect(stage.dispatcher.remains == "")
+    }
+}
