@@ -51,7 +51,9 @@ public struct RetryPolicy: Sendable, Hashable {
             let cap = Double(limit.wholeMilliseconds)
             for _ in 1..<max(attempt, 1) where delay < cap { delay *= factor }
             delay = min(delay, cap)
-            return max(0, Int64(delay * (1 + jitter * (2 * unit - 1))))
+            let spread = delay * (1 + jitter * (2 * unit - 1))
+            // Factors and jitters that are no numbers make no delays: the limit is as good as any.
+            return spread.isFinite && spread < Double(Int64.max / 4096) ? max(0, Int64(spread)) : Int64(cap)
         }
     }
 }
