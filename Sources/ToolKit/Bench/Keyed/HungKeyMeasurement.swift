@@ -22,6 +22,8 @@ struct HungKeyMeasurement {
         var othersHandledPastIt: Int
         /// A second while the limit held, if it was reached.
         var othersAfterLimit: Double?
+        /// The same as a course: a figure for each whole second of the hang.
+        var othersEachSecond: [Int]
         /// From the end of the hang until all that was sent is done.
         var recoverySeconds: Double
         var loadAverage: Double
@@ -83,6 +85,9 @@ struct HungKeyMeasurement {
             othersDuring: during.rounded(digits: 0), lossPercent: (100 - 100 * during / before).rounded(digits: 2),
             limitAfterSeconds: limit.map { (Double($0 - begin + 500_000) / 1_000_000).rounded(digits: 1) },
             othersHandledPastIt: past, othersAfterLimit: after?.rounded(digits: 0),
+            othersEachSecond: stride(from: begin, to: end - 999_000, by: 1_000_000).map {
+                Int(subject.rate(from: $0, to: $0 + 1_000_000))
+            },
             recoverySeconds: (Double(BenchClock.now() - end) / 1_000_000).rounded(digits: 1),
             loadAverage: BenchClock.loadAverage.rounded(digits: 1))
     }
