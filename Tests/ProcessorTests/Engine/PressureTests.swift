@@ -3,7 +3,7 @@ import Commands
 import Testing
 
 /// Limits, full queues, and outcomes that nobody takes.
-@Suite(.timeLimit(.minutes(1))) struct PressureTests {
+@Suite(.timeLimit(.minutes(3))) struct PressureTests {
     @Test(arguments: [1, 2, 10]) func noMoreThanTheLimitIsInFlight(limit: Int) async throws {
         let harness = try Harness(settings: .testing { $0.inFlight = limit }) { gate, _, _ in await gate.pass("go") }
         for index in 0..<40 { harness.broker.send("c-\(index)", key: "k-\(index)") }
@@ -69,7 +69,7 @@ import Testing
         let running = RunningEngine(harness)
         running.source.setBatchLimit(4)
         running.source.post(.assigned(first))
-        await harness.until(running) { !$0.hasRoom }
+        await harness.until(running) { $0.intakeWaits }
         clock.advance(milliseconds: 1500)
         await running.source.log.until { $0.paused == Set(first) }
         // Partitions that arrive now must not bring more.

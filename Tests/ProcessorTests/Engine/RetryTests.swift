@@ -4,7 +4,7 @@ import Processor
 import Testing
 
 /// Retries in place and by way of a topic, and where they end.
-@Suite(.timeLimit(.minutes(1))) struct RetryTests {
+@Suite(.timeLimit(.minutes(3))) struct RetryTests {
     private static let flaky: @Sendable (Gate, TestRun, CommandContext) async throws -> Void = { _, command, context in
         if context.attempt <= command.amount ?? 0 { throw CommandError.transient("BUSY", "try later") }
     }
@@ -20,7 +20,7 @@ import Testing
         await harness.until("test.results", has: 1)
         await harness.until("test.audit", has: 2)
         clock.advance(milliseconds: 99)
-        let polls = running.source.log.value.polls
+        let polls = running.source.log.read { $0.polls }
         await running.source.log.until { $0.polls > polls + 3 }
         #expect(harness.journal.value.ids.sorted() == ["a-1", "b-1"])
         #expect(harness.broker.committed("test.commands")?.offset ?? 0 == 0)
@@ -68,7 +68,7 @@ import Testing
         #expect(retry.headerText("adjutant-error-code") == "BUSY")
 
         clock.advance(milliseconds: 6999)
-        let polls = running.source.log.value.polls
+        let polls = running.source.log.read { $0.polls }
         await running.source.log.until { $0.polls > polls + 3 }
         #expect(harness.journal.value.attempts("a-1") == [1])
         clock.advance(milliseconds: 1)
@@ -165,7 +165,7 @@ import Testing
         for _ in 0..<29 {
             #expect(!harness.journal.value.ids.contains("later"))
             clock.advance(milliseconds: 1000)
-            let polls = running.source.log.value.polls
+            let polls = running.source.log.read { $0.polls }
             await running.source.log.until { $0.polls > polls + 6 }
         }
         await harness.until("test.results", has: 3)

@@ -3,7 +3,7 @@ import Processor
 import Testing
 
 /// Handlers that take too long.
-@Suite(.timeLimit(.minutes(1))) struct TimeoutTests {
+@Suite(.timeLimit(.minutes(3))) struct TimeoutTests {
     @Test func aTimeoutCancelsTheHandlerAndCountsAsTransient() async throws {
         let clock = ManualClock()
         let harness = try Harness(timeout: .seconds(3), clock: clock.clock) { gate, _, context in
@@ -13,7 +13,7 @@ import Testing
         let running = await harness.start()
         await harness.journal.until { $0.hasStarted("c-1") }
         clock.advance(milliseconds: 2900)
-        let polls = running.source.log.value.polls
+        let polls = running.source.log.read { $0.polls }
         await running.source.log.until { $0.polls > polls + 3 }
         #expect(harness.journal.value.ends.isEmpty)
         clock.advance(milliseconds: 200)
@@ -65,7 +65,7 @@ import Testing
         let running = await harness.start()
         await harness.journal.until { $0.hasStarted("stuck") }
         clock.advance(milliseconds: 3000)
-        let polls = running.source.log.value.polls
+        let polls = running.source.log.read { $0.polls }
         await running.source.log.until { $0.polls > polls + 3 }
         #expect(harness.journal.value.ids == ["stuck"])
         clock.advance(milliseconds: 2000)
@@ -100,7 +100,7 @@ import Testing
         harness.broker.send("c-1")
         let running = await harness.start()
         await harness.journal.until { $0.hasStarted("c-1") }
-        let polls = running.source.log.value.polls
+        let polls = running.source.log.read { $0.polls }
         for index in 0..<300 { harness.broker.send("d-\(index)", key: "d-\(index)") }
         await running.source.log.until { $0.polls > polls + 5 && $0.delivered >= 301 }
         harness.gate.open("blocked")

@@ -73,9 +73,9 @@ import Testing
     }
 
     /// More than fits: the limit holds, and what is kept is a true part of the set.
-    @Test(arguments: [2, 3, 7, 8, 9, 16, 33, 64, 1000]) func theLimitHoldsWhateverTheSet(step: Int) throws {
-        for base: Int64 in [0, 1, 7, 8, 123_456_789] {
-            let set = CompletedSet((1...40_000).map { base + Int64($0 * step) })
+    @Test(arguments: [2, 7, 8, 9, 33, 1000]) func theLimitHoldsWhateverTheSet(step: Int) throws {
+        for base: Int64 in [0, 7, 123_456_789] {
+            let set = CompletedSet((1...30_000).map { base + Int64($0 * step) })
             let metadata = set.metadata(base: base)
             #expect(metadata.utf8.count <= 4096)
             let kept = try #require(CompletedSet(metadata: metadata, base: base)).offsets

@@ -32,6 +32,7 @@ struct Journal: Sendable {
     var starts: [Start] = []
     var ends: [String] = []
     var running: [String: Int] = [:]
+    var active = 0
     var mostAtOnce = 0
     var overlaps: [String] = []
 
@@ -71,11 +72,13 @@ final class Harness: Sendable {
                     Journal.Start(id: context.commandID, key: context.key, attempt: context.attempt))
                 journal.running[lane, default: 0] += 1
                 if journal.running[lane]! > 1 { journal.overlaps.append(lane) }
-                journal.mostAtOnce = max(journal.mostAtOnce, journal.running.values.reduce(0, +))
+                journal.active += 1
+                journal.mostAtOnce = max(journal.mostAtOnce, journal.active)
             }
             defer {
                 journal.update { journal in
                     journal.running[lane]! -= 1
+                    journal.active -= 1
                     journal.ends.append(context.commandID)
                 }
             }
@@ -105,12 +108,9 @@ final class Harness: Sendable {
         await self.broker.state.until({ $0.count(topic) >= count }, sourceLocation: sourceLocation)
     }
 
-    /// Waits until the dispatcher meets the condition, which is looked at after every turn of the intake.
+    /// Waits until the dispatcher meets the condition.
     func until(_ running: RunningEngine, _ isMet: @Sendable (borrowing Dispatcher) -> Bool) async {
-        while !running.engine.dispatcher.withLock({ isMet($0) }), !Task.isCancelled {
-            let polls = running.source.log.value.polls
-            await running.source.log.until { $0.polls > polls }
-        }
+        while !running.engine.dispatcher.withLock({ isMet($0) }), !Task.isCancelled { await Task.yield() }
     }
 
     func untilDraining(_ running: RunningEngine) async { await self.until(running) { $0.phase != .running } }

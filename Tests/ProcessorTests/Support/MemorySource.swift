@@ -71,21 +71,21 @@ final class MemorySource: CommandSource, @unchecked Sendable {
 
     private func take(_ limit: Int, into batch: inout SourceBatch) {
         guard !self.isCut else { return }
-        let paused = self.log.value.paused
-        let logs = self.broker.state.value.logs
-        for (place, position) in self.positions.sorted(by: { "\($0.key)" < "\($1.key)" })
-        where !paused.contains(place) {
-            let log = logs[place] ?? []
-            let end = min(log.count, position + limit - batch.records.count)
-            guard position < end else { continue }
-            batch.records.append(contentsOf: log[position..<end])
-            self.positions[place] = end
+        let paused = self.log.read { $0.paused }
+        for (place, position) in self.positions where !paused.contains(place) {
+            let room = limit - batch.records.count
+            let records = self.broker.state.read { state -> [Record] in
+                guard let log = state.logs[place], position < log.count, room > 0 else { return [] }
+                return Array(log[position..<min(log.count, position + room)])
+            }
+            batch.records.append(contentsOf: records)
+            self.positions[place] = position + records.count
         }
         if !self.events.isEmpty { batch.event = self.events.removeFirst() }
     }
 
     func committed(_ partitions: [TopicPartition]) throws -> [CommittedOffset] {
-        let committed = self.broker.state.value.committed
+        let committed = self.broker.state.read { $0.committed }
         return partitions.map {
             CommittedOffset(partition: $0, offset: committed[$0]?.offset, metadata: committed[$0]?.metadata)
         }

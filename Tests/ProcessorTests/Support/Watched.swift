@@ -21,6 +21,11 @@ final class Watched<State: Sendable>: Sendable {
 
     var value: State { self.box.withLock { $0.state } }
 
+    /// Looks at a part without copying the whole, which would have to be copied again when it changes next.
+    func read<Result: Sendable>(_ body: (borrowing State) -> Result) -> Result {
+        self.box.withLock { body($0.state) }
+    }
+
     @discardableResult
     func update<Result: Sendable>(_ body: (inout State) -> Result) -> Result {
         let (result, met) = self.box.withLock { box in
