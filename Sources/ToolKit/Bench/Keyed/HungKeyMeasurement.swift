@@ -16,12 +16,12 @@ struct HungKeyMeasurement {
         /// Up to the look-ahead limit or the end of the hang.
         var othersDuring: Double
         var lossPercent: Double
-        /// Seconds from the hang to the partition's look-ahead limit; absent when it was not reached.
+        /// Seconds from the hang until the partition first had to wait at its look-ahead limit; absent when it never did.
         var limitAfterSeconds: Double?
+        /// Seconds from the hang until it was not read on at all.
+        var standstillAfterSeconds: Double?
         /// Commands of others handled between the hang and the limit, or its end.
         var othersHandledPastIt: Int
-        /// A second while the limit held, if it was reached.
-        var othersAfterLimit: Double?
         /// The same as a course: a figure for each whole second of the hang.
         var othersEachSecond: [Int]
         /// From the end of the hang until all that was sent is done.
@@ -71,9 +71,10 @@ struct HungKeyMeasurement {
         let end = begin + Int64(hang) * 1000 - 500_000
         while BenchClock.now() < end { BenchClock.sleep(milliseconds: 50) }
         let samples = subject.samples(from: begin, to: end)
-        let limit = Self.limit(samples)
+        let limit = Self.paused(samples, forMicroseconds: 0)
+        let standstill = Self.paused(samples, forMicroseconds: 500_000)
         let during = subject.rate(from: begin, to: limit ?? end)
-        let after = limit.flatMap { $0 + 1_000_000 < end ? subject.rate(from: $0 + 500_000, to: end) : nil }
+        func sinceHang(_ time: Int64) -> Double { (Double(time - begin + 500_000) / 1_000_000).rounded(digits: 1) }
         let past = (samples.last { $0.at <= limit ?? end }?.acknowledged ?? 0) - (samples.first?.acknowledged ?? 0)
         state.isWanted.store(false, ordering: .relaxed)
         try feed.stop()
@@ -83,8 +84,8 @@ struct HungKeyMeasurement {
             partitions: cluster.partitions, hangSeconds: self.hangSeconds,
             yardstickPerSecond: yardstick.rounded(digits: 0), othersBefore: before.rounded(digits: 0),
             othersDuring: during.rounded(digits: 0), lossPercent: (100 - 100 * during / before).rounded(digits: 2),
-            limitAfterSeconds: limit.map { (Double($0 - begin + 500_000) / 1_000_000).rounded(digits: 1) },
-            othersHandledPastIt: past, othersAfterLimit: after?.rounded(digits: 0),
+            limitAfterSeconds: limit.map(sinceHang), standstillAfterSeconds: standstill.map(sinceHang),
+            othersHandledPastIt: past,
             othersEachSecond: stride(from: begin, to: end - 999_000, by: 1_000_000).map {
                 Int(subject.rate(from: $0, to: $0 + 1_000_000))
             },
@@ -92,16 +93,17 @@ struct HungKeyMeasurement {
             loadAverage: BenchClock.loadAverage.rounded(digits: 1))
     }
 
-    /// When the partition began to be paused for half a second and more.
-    private static func limit(_ samples: [BenchSubject.Sample]) -> Int64? {
+    /// When the partition began to be paused for so long.
+    private static func paused(_ samples: [BenchSubject.Sample], forMicroseconds time: Int64) -> Int64? {
         var since: Int64?
         for sample in samples {
             guard (sample.pausedPartitions ?? 0) > 0 else {
                 since = nil
                 continue
             }
-            if let since, sample.at - since > 500_000 { return since }
-            since = since ?? sample.at
+            let start = since ?? sample.at
+            if sample.at - start >= time { return start }
+            since = start
         }
         return nil
     }
@@ -132,13 +134,14 @@ extension HungKeyMeasurement.Report {
         table.add(["others during it", .init("\(self.othersDuring.text(digits: 0)) commands a second")])
         table.add(["loss", .init("\(self.lossPercent.text(digits: 2)) %")])
         table.add([
-            "look-ahead limit reached",
+            "look-ahead limit first reached",
             .init(self.limitAfterSeconds.map { "after \($0.text(digits: 1)) s" } ?? "not reached"),
         ])
         table.add(["handled past the hung command", .init("\(self.othersHandledPastIt) commands")])
-        if let after = self.othersAfterLimit {
-            table.add(["others at the limit", .init("\(after.text(digits: 0)) commands a second")])
-        }
+        table.add([
+            "partition not read on",
+            .init(self.standstillAfterSeconds.map { "after \($0.text(digits: 1)) s" } ?? "never"),
+        ])
         table.add(["until all was done, after it", .init("\(self.recoverySeconds.text(digits: 1)) s")])
         table.add(["yardstick, no handlers", .init("\(self.yardstickPerSecond.text(digits: 0)) commands a second")])
         return [
