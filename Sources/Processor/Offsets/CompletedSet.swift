@@ -58,6 +58,9 @@ package struct CompletedSet: Sendable, Equatable {
         return Self.prefix + Base64URL.encode(payload)
     }
 
+    /// What a token takes besides its literal bytes, if those are fewer than 128.
+    static func tokenBytes(full: Int) -> Int { 1 + (max(1, Int.bitWidth - full.leadingZeroBitCount) + 6) / 7 }
+
     /// The set in a commit's metadata; nil when the text is not ours or is damaged.
     package init?(metadata: String, base: Int64) {
         guard !metadata.isEmpty else { return }

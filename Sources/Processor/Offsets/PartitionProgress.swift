@@ -39,10 +39,11 @@ package struct PartitionProgress: Sendable {
 
     /// Whether the completed set might outgrow the commit's metadata if more records were taken.
     ///
-    /// Finishing a record only turns zeros into ones, and bytes of ones cost next to nothing: the bytes that are not
-    /// all ones now, each in a token of its own at worst, are the most that the set can come to take.
+    /// Finishing a record only turns zeros into ones, which never makes the text longer: the bytes that are not all ones
+    /// now, and the tokens between them, are the most that the set can come to take.
     package var isNearMetadataLimit: Bool {
-        let room = CompletedSet.bodyLimit - 16 - Self.reserve
+        // A token of 128 literal bytes and more takes a byte more than counted here.
+        let room = CompletedSet.bodyLimit * 127 / 128 - 16 - Self.reserve
         // All unfinished records in bytes of their own, and still room.
         if self.unfinished * 5 <= room { return false }
         var cost = 0
@@ -56,7 +57,7 @@ package struct PartitionProgress: Sendable {
                 if word >> shift & 0xff == 0xff {
                     distance += 1
                 } else {
-                    cost += 1 + (distance > 2 ? 4 : distance)
+                    cost += 1 + min(distance, CompletedSet.tokenBytes(full: distance))
                     distance = 0
                 }
             }
