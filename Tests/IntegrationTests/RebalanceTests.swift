@@ -16,15 +16,15 @@ extension IntegrationTests {
         }
 
         static func joinAndLeave(_ lab: Lab, name: String) throws -> Invariants {
-            let load = Load(name, count: 12_000, keys: 160, duration: #"{"min":1,"max":30}"#)
-            try lab.sender.send(load, 0..<6_000)
+            let load = Load(name, count: 8_000, keys: 160, duration: #"{"min":1,"max":30}"#)
+            try lab.sender.send(load, 0..<4_000)
             let options = ["--concurrency", "20"]
             let first = try lab.worker(options + ["--name", "first"])
             defer { first.killNow() }
             try lab.journal.wait("work of the first") { $0.outcomes.count >= 500 }
             let second = try lab.worker(options + ["--name", "second"])
             defer { second.killNow() }
-            try lab.sender.send(load, 6_000..<12_000)
+            try lab.sender.send(load, 4_000..<8_000)
             try lab.journal.wait("work of the second") { contents in
                 contents.events.suffix(400).contains { $0.data["worker"] as? String == "second" }
             }

@@ -7,6 +7,8 @@ struct Event: Sendable {
 
     var topic: String { self.record.topic }
     var offset: Int64 { self.record.offset }
+    /// Milliseconds since 1970, by the clock of whoever sent it.
+    var timestamp: Int64 { self.record.timestamp }
     var place: String { "\(self.record.topic)/\(self.record.partition)/\(self.record.offset)" }
     var key: String? { self.record.text(self.record.key) }
     var value: [UInt8]? { self.record.value.isNull ? nil : Array(self.record[self.record.value]) }
