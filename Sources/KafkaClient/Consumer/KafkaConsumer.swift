@@ -39,10 +39,11 @@ package final class KafkaConsumer: Sendable {
             events: RD_KAFKA_EVENT_FETCH | RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT
                 | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS,
             logger: logger)
-        let queued = configuration["queued.min.messages"].flatMap { Int($0) } ?? 100_000
+        let records = configuration["queued.min.messages"].flatMap { Int($0) } ?? 100_000
+        let kilobytes = configuration["queued.max.messages.kbytes"].flatMap { Int($0) } ?? 65_536
         self.waker =
             FetchWaker.isNeeded
-            ? FetchWaker(handle: self.handle, lowWater: max(queued / 2, 1)) : nil
+            ? FetchWaker(handle: self.handle, recordLimit: records, byteLimit: kilobytes * 1024) : nil
     }
 
     package func subscribe(_ topics: [String]) throws(KafkaError) {
@@ -58,7 +59,8 @@ package final class KafkaConsumer: Sendable {
     ) -> KafkaConsumerEvent? {
         var wait = Int32(clamping: milliseconds)
         var taken = 0
-        defer { if taken > 0 { self.waker?.noteTaken(taken) } }
+        var bytes = 0
+        defer { if taken > 0 { self.waker?.noteTaken(taken, bytes: bytes) } }
         while taken < limit {
             guard let event = rd_kafka_queue_poll(self.handle.queue, wait) else { return nil }
             defer { rd_kafka_event_destroy(event) }
@@ -66,8 +68,10 @@ package final class KafkaConsumer: Sendable {
             if type == RD_KAFKA_EVENT_FETCH {
                 while let message = rd_kafka_event_message_next(event) {
                     if message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR {
-                        records.append(self.reader.record(UnsafeMutablePointer(mutating: message)))
+                        let record = self.reader.record(UnsafeMutablePointer(mutating: message))
+                        bytes += record.bytes.count
                         taken += 1
+                        records.append(record)
                     } else if let failure = self.failure(of: message) {
                         return .failed(failure)
                     }
