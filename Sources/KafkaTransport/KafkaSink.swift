@@ -22,6 +22,8 @@ package final class KafkaSink: EventSink {
         /// Producers that failed: served until they have reported everything, freed at the end.
         var retired: [KafkaProducer] = []
         var topics: [(name: String, partitions: Int32)] = []
+        /// A new producer has taken over, and the old one has not handed over everything yet.
+        var isReplacing = false
         var isClosing = false
     }
 
@@ -49,7 +51,9 @@ package final class KafkaSink: EventSink {
     package func send(
         _ record: borrowing OutgoingRecord, to topic: String, partition: Int32, for work: Work
     ) -> SendResult {
-        let producer = self.state.withLock { $0.current }
+        let (producer, isReplacing) = self.state.withLock { ($0.current, $0.isReplacing) }
+        // What a failed producer held goes first, so that a key's outcomes keep their order.
+        if isReplacing { return .full }
         let opaque = Unmanaged.passRetained(work)
         do {
             try producer.send(record, to: topic, partition: partition, opaque: opaque.toOpaque())
@@ -93,8 +97,12 @@ package final class KafkaSink: EventSink {
             for producer in retired where producer.outstanding > 0 {
                 self.serve(producer, resendThrough: current, milliseconds: 0, works: &works, isClosing: isClosing)
             }
+            if !retired.isEmpty, retired.allSatisfy({ $0.outstanding == 0 }) {
+                self.state.withLock { $0.isReplacing = false }
+            }
             self.serve(
-                current, resendThrough: current, milliseconds: isClosing ? 0 : 100, works: &works, isClosing: isClosing)
+                current, resendThrough: current, milliseconds: isClosing ? 0 : retired.isEmpty ? 100 : 5, works: &works,
+                isClosing: isClosing)
             if isClosing, current.outstanding == 0, retired.allSatisfy({ $0.outstanding == 0 }) { break }
         }
         self.threadEnded.signal()
@@ -150,6 +158,7 @@ package final class KafkaSink: EventSink {
             let producer = try Self.makeProducer(self.configuration, topics: topics, logger: self.logger)
             self.state.withLock { state in
                 state.retired.append(state.current)
+                state.isReplacing = true
                 state.current = producer
             }
             failed.purge()
