@@ -62,6 +62,8 @@ extension IntegrationTests {
                 ) {
                     found.firstOutcomesInOrder()
                 }
+                // The contract promises the order of runs.
+                found.firstRunsInOrder()
                 found.noOverlap()
             }
         }

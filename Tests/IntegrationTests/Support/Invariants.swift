@@ -54,6 +54,19 @@ struct Invariants {
         #expect(wrong == 0, "commands of a key out of order", sourceLocation: sourceLocation)
     }
 
+    /// The first runs of a key's commands started in the order in which the commands were sent.
+    func firstRunsInOrder(sourceLocation: SourceLocation = #_sourceLocation) {
+        var wrong = 0
+        for runs in self.runs.values {
+            var next = 0
+            for run in runs.sorted(by: { $0.startedAt < $1.startedAt }) where run.row >= next {
+                if run.row != next { wrong += 1 }
+                next = run.row + 1
+            }
+        }
+        #expect(wrong == 0, "commands of a key started out of order", sourceLocation: sourceLocation)
+    }
+
     /// No two runs of one key overlap, whichever worker they ran in.
     func noOverlap(sourceLocation: SourceLocation = #_sourceLocation) {
         var examples: [String] = []
