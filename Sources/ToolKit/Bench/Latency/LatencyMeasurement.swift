@@ -36,7 +36,7 @@ struct LatencyMeasurement {
         let first = self.rate * self.warmUp
         let last = first + self.rate * self.seconds
         // The time in a command is the one it was meant to leave at: a sender held up by the system counts as latency.
-        let feed = CommandFeed(cluster: self.cluster, pace: .perSecond(Double(self.rate)), linger: 0) { index, time in
+        let feed = CommandFeed(cluster: self.cluster, pace: .perSecond(Double(self.rate)), linger: 1) { index, time in
             let note = index >= first && index < last ? time : 0
             return (KeyedCell.key(index, keys: keys), #"{"echo":{"t":\#(note)}}"#)
         }
