@@ -8,7 +8,12 @@ package final class KafkaSource: CommandSource {
     private let consumer: KafkaConsumer
     private let requestTimeout = 15_000
 
-    package init(consumer: KafkaConsumer) { self.consumer = consumer }
+    private let logger: Logger
+
+    package init(consumer: KafkaConsumer, logger: Logger) {
+        self.consumer = consumer
+        self.logger = logger
+    }
 
     package func poll(milliseconds: Int, limit: Int, into batch: inout SourceBatch) {
         guard
@@ -71,7 +76,10 @@ package final class KafkaSource: CommandSource {
 
     package func wake() { self.consumer.wake() }
 
-    package func close() { self.consumer.close() }
+    package func close() {
+        guard !self.consumer.close() else { return }
+        self.logger.warning("could not leave the group in time: it waits for the session's end instead")
+    }
 
     private static func translating<Result>(_ body: () throws -> Result) throws -> Result {
         do {

@@ -1,5 +1,7 @@
 import CRDKafka
 import Commands
+import Dispatch
+import Foundation
 import Logging
 import Synchronization
 
@@ -240,13 +242,37 @@ package final class KafkaConsumer: Sendable {
     package func wake() { self.handle.wake() }
 
     /// Leaves the group and frees everything. Blocks; the last rebalance is answered here.
-    package func close() {
+    ///
+    /// librdkafka waits without limit for the answer to a rebalance it has announced, and for requests under way. Hence
+    /// the answer is given again every second, and what takes longer than the limit is left to the end of the process:
+    /// the group then waits for the session's end.
+    ///
+    /// - Returns: Whether it closed in time.
+    @discardableResult
+    package func close(milliseconds: Int = 10_000) -> Bool {
+        let done = DispatchSemaphore(value: 0)
+        let thread = Thread {
+            self.leave()
+            done.signal()
+        }
+        thread.name = "adj-closing"
+        thread.stackSize = 512 << 10
+        thread.start()
+        return done.wait(timeout: .now() + .milliseconds(milliseconds)) == .success
+    }
+
+    private func leave() {
         self.waker?.stop()
         if let error = rd_kafka_consumer_close_queue(self.handle.pointer, self.handle.queue) {
             rd_kafka_error_destroy(error)
         } else {
+            var waited = 0
             while rd_kafka_consumer_closed(self.handle.pointer) == 0 {
-                guard let event = rd_kafka_queue_poll(self.handle.queue, 100) else { continue }
+                guard let event = rd_kafka_queue_poll(self.handle.queue, 100) else {
+                    waited += 1
+                    if waited % 10 == 0 { rd_kafka_assign(self.handle.pointer, nil) }
+                    continue
+                }
                 if rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE {
                     if self.isCooperative, let list = rd_kafka_event_topic_partition_list(event) {
                         if let error = rd_kafka_incremental_unassign(self.handle.pointer, list) {

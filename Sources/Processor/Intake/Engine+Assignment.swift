@@ -143,11 +143,11 @@ extension Engine {
         if !isQuiet {
             self.logger.warning("the grace period is over: commands that still run will run again elsewhere")
         }
-        self.end()
+        self.end(&state)
         return true
     }
 
-    private func end() {
+    private func end(_ state: inout IntakeState) {
         let idle = self.dispatcher.withLock { dispatcher in
             dispatcher.phase = .stopped
             defer { dispatcher.idle.removeAll() }
@@ -157,6 +157,11 @@ extension Engine {
         self.commitSynchronously(nil)
         let partitions = self.dispatcher.withLock { Array($0.slots.keys) }
         self.dispatcher.withLock { $0.remove(partitions) }
+        if let (revoked, _) = state.revoking {
+            // The group still waits for the answer to a revoke, and leaving it would wait for that too.
+            state.revoking = nil
+            try? self.source.release(revoked)
+        }
         self.source.close()
         self.sink.close()
         self.executor.stop(milliseconds: 200)

@@ -75,7 +75,8 @@ package struct WorkerAssembly: Sendable {
                 configuration: configuration.with(defaults: Self.consumerDefaults(self.group)), logger: self.logger)
             try consumer.subscribe(inputs)
             let engine = Engine(
-                domains: self.domains, source: KafkaSource(consumer: consumer), settings: self.engineSettings(),
+                domains: self.domains, source: KafkaSource(consumer: consumer, logger: self.logger),
+                settings: self.engineSettings(),
                 group: self.group, limits: self.settings.limits(), logger: self.logger)
             engine.connect(
                 try KafkaSink(
