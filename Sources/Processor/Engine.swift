@@ -75,7 +75,9 @@ package final class Engine: Sendable {
     /// - Parameter ready: Called once, when the first partitions are assigned.
     package func run(ready: @escaping @Sendable () -> Void) async throws {
         // Weak: a blocked handler may keep its thread longer than the engine lives.
-        self.executor.start(threads: self.settings.threads) { [weak self] in self?.refill() ?? .nothing }
+        self.executor.start(threads: self.settings.threads, spares: self.settings.spareThreads) { [weak self] in
+            self?.refill() ?? .nothing
+        }
         NamedThread.start("adj-intake") { self.runIntake(ready: ready) }
         await withCheckedContinuation { continuation in
             let hasEnded = self.control.withLock { control in

@@ -4,6 +4,10 @@ package struct EngineSettings: Sendable {
     package var concurrency = 256
     /// Threads that run handlers.
     package var threads = 2
+    /// Threads that may be started besides, each in place of one that a handler blocks.
+    package var spareThreads = 64
+    /// How long a handler may keep its thread without suspending before another thread takes over.
+    package var blockedAfter: Duration = .seconds(1)
     /// Commands taken and not finished, in the whole worker.
     package var inFlight = 50_000
     /// Bytes of commands taken and not finished, in the whole worker.

@@ -77,7 +77,7 @@ extension Engine {
             await self.execute(work, on: worker)
             // A cancelled task stays cancelled: the next handler must not inherit that.
             if worker.isSpent || Task.isCancelled { break }
-            if self.executor.hasBacklog { await Task.yield() }
+            if self.executor.hasBacklog || worker.isToStepBack(at: work.startedAt) { await Task.yield() }
         }
         self.workers.withLock { $0.removeAll { $0 === worker } }
         let isRetired = worker.current.withLock { $0.isAbandoned }

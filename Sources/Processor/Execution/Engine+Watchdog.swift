@@ -47,8 +47,37 @@ extension Engine {
         let timedOut = self.retry(work, Self.timedOut(entry.policy), entry.policy)
         let disposition = self.leaveGate(work, entry: entry, with: timedOut)
         let helper = Worker()
-        Task(executorPreference: self.executor) { await self.complete(work, disposition, on: helper) }
+        // Not on the lane threads: handlers may block all of them.
+        Task { await self.complete(work, disposition, on: helper) }
         self.executor.nudge()
+    }
+
+    /// Starts threads in place of those that handlers block.
+    func relieve(now: Int64, hasWork: Bool) {
+        let limit = self.settings.blockedAfter.wholeMicroseconds
+        let relief = self.executor.relieve(now: now, after: limit, hasWork: hasWork)
+        if relief.newlyBlocked > 0 {
+            self.counters.blockedThreads.add(relief.newlyBlocked, ordering: .relaxed)
+            self.logger.warning(
+                "a handler blocks its thread instead of suspending: another thread takes its place when there is work",
+                metadata: [
+                    "threads.blocked": "\(relief.blocked)", "running.long": "\(self.runningSince(now - limit))",
+                ])
+        }
+        if relief.isExhausted {
+            self.logger.error(
+                "handlers block all threads: nothing else runs before one of them lets go; let handlers suspend",
+                metadata: ["threads.blocked": "\(relief.blocked)"])
+        }
+    }
+
+    /// Commands whose attempt began by then, a few of them: one of them blocks its thread.
+    private func runningSince(_ time: Int64) -> String {
+        let found = self.workers.withLock { $0 }.compactMap { worker in
+            worker.current.withLock { $0.startedAt <= time ? $0.work : nil }
+        }
+        let names = found.prefix(3).map { "\($0.envelope?.type ?? "") \($0.envelope?.id ?? "")" }
+        return names.joined(separator: ", ") + (found.count > 3 ? " and \(found.count - 3) more" : "")
     }
 
     private func tell(of work: Work, _ message: Logger.Message) {

@@ -8,15 +8,15 @@ import Synchronization
 /// or ends, the thread asks `refill` for another command before it sleeps. A handler that never suspends therefore costs
 /// neither a task nor a context switch, and one that suspends costs one job.
 ///
-/// `@unchecked Sendable`: `jobs`, `sleeping`, `nudged` and `isStopping` are touched under `condition`'s lock only;
-/// `refill` is set before the threads start.
+/// `@unchecked Sendable`: `jobs`, `sleeping`, `nudged`, `isStopping` and `lanes` are touched under `condition`'s lock
+/// only; `refill` is set before the threads start.
 final class LaneExecutor: TaskExecutor, @unchecked Sendable {
     private let condition = NSCondition()
     private var jobs: Deque<UnownedJob> = []
     private var sleeping = 0
     private var nudged = 0
     private var isStopping = false
-    private var threads = 0
+    private var lanes = LaneThreads()
     private let stopped = DispatchSemaphore(value: 0)
     /// Whether a second thread is woken as soon as there is more to do than one command. On one or two cores it is not:
     /// the engine's and librdkafka's other threads need a core too, and two lane threads with short handlers mostly
@@ -38,12 +38,18 @@ final class LaneExecutor: TaskExecutor, @unchecked Sendable {
         case foundMore
     }
 
-    func start(threads: Int, refill: @escaping @Sendable () -> Refill) {
+    /// - Parameter spares: Threads that may be started besides, each in place of one that a handler blocks.
+    func start(threads: Int, spares: Int, refill: @escaping @Sendable () -> Refill) {
         self.refill = refill
-        self.threads = threads
-        for index in 0..<threads {
-            NamedThread.start("adj-lane-\(index)") { self.loop() }
-        }
+        self.condition.lock()
+        self.lanes = LaneThreads(base: threads, spares: spares)
+        let first = (0..<threads).map { _ in self.lanes.add() }
+        self.condition.unlock()
+        for thread in first { self.launch(thread) }
+    }
+
+    private func launch(_ thread: LaneThread) {
+        NamedThread.start("adj-lane-\(thread.number)") { self.loop(thread) }
     }
 
     var hasBacklog: Bool { self.backlog.load(ordering: .relaxed) > 0 }
@@ -59,8 +65,8 @@ final class LaneExecutor: TaskExecutor, @unchecked Sendable {
     }
 
     /// Whether a sleeping thread is to be woken; asked under the lock. A thread that is awake looks for jobs and nudges
-    /// under the same lock before it sleeps, so that nothing is missed.
-    private var mayWake: Bool { self.sleeping > 0 && (self.isEager || self.sleeping == self.threads) }
+    /// under the same lock before it sleeps, so that nothing is missed; one that a handler blocks looks for nothing.
+    private var mayWake: Bool { self.sleeping > 0 && (self.isEager || self.sleeping >= self.lanes.free) }
 
     /// There may be work: wakes a sleeping thread, `another` one even where that is not done at once.
     func nudge(another: Bool = false) {
@@ -71,26 +77,53 @@ final class LaneExecutor: TaskExecutor, @unchecked Sendable {
         if wake { self.condition.signal() }
     }
 
+    /// Finds threads that have been at one job for too long, and starts others in their place while there is something
+    /// to do for them.
+    ///
+    /// - Parameters:
+    ///   - now: Monotonic microseconds.
+    ///   - limit: How long one job may keep a thread, microseconds.
+    ///   - hasWork: Whether commands are ready to run.
+    func relieve(now: Int64, after limit: Int64, hasWork: Bool) -> LaneThreads.Relief {
+        self.condition.lock()
+        let hasWork = hasWork || !self.jobs.isEmpty
+        let relief = self.isStopping ? LaneThreads.Relief() : self.lanes.relieve(now: now, after: limit, hasWork)
+        self.condition.unlock()
+        for thread in relief.started { self.launch(thread) }
+        return relief
+    }
+
+    /// Threads that a handler blocks now.
+    var blockedThreads: Int {
+        self.condition.lock()
+        defer { self.condition.unlock() }
+        return self.lanes.blocked
+    }
+
     /// Ends the threads once they have nothing to run; waits so long for it, since a blocked handler may keep one for
     /// ever.
     func stop(milliseconds: Int) {
         self.condition.lock()
         self.isStopping = true
+        let count = self.lanes.all.count
         self.condition.unlock()
         self.condition.broadcast()
         let limit = DispatchTime.now() + .milliseconds(milliseconds)
-        for _ in 0..<self.threads { _ = self.stopped.wait(timeout: limit) }
+        for _ in 0..<count { _ = self.stopped.wait(timeout: limit) }
     }
 
-    private func loop() {
+    private func loop(_ thread: LaneThread) {
         let executor = self.asUnownedTaskExecutor()
         self.condition.lock()
         while true {
             if let job = self.jobs.popFirst() {
                 self.backlog.subtract(1, ordering: .relaxed)
+                thread.begin()
                 self.condition.unlock()
                 job.runSynchronously(on: executor)
                 self.condition.lock()
+                // Another thread took over while this one was blocked: one of them is too many now.
+                if self.lanes.end(thread), !self.isStopping { break }
                 continue
             }
             let seen = self.nudged
@@ -104,7 +137,10 @@ final class LaneExecutor: TaskExecutor, @unchecked Sendable {
             self.condition.wait()
             self.sleeping -= 1
         }
+        self.lanes.remove(thread)
+        let isStopping = self.isStopping
         self.condition.unlock()
-        self.stopped.signal()
+        // A wake-up may have been meant for this thread.
+        if isStopping { self.stopped.signal() } else { self.nudge(another: true) }
     }
 }

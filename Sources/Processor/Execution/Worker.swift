@@ -3,7 +3,7 @@ import Synchronization
 
 /// One of the `concurrency` places in which a handler can run: a long-lived task that takes one command after another.
 ///
-/// `@unchecked Sendable`: `draft` and `isSpent` are used by the worker's own task only.
+/// `@unchecked Sendable`: `draft`, `isSpent` and `steppedBackAt` are used by the worker's own task only.
 final class Worker: @unchecked Sendable {
     /// The attempt that runs here, as the watchdog sees it.
     struct Current {
@@ -25,11 +25,21 @@ final class Worker: @unchecked Sendable {
     /// attempt ends; the worker finds its task not cancelled and begins the next command; the watchdog cancels the
     /// task, and with it a command that has hardly begun.
     var isSpent = false
+    /// When the worker last stepped back from its thread, or began; Unix microseconds.
+    private var steppedBackAt: Int64 = 0
     /// Reused for every event that the worker sends.
     var draft = OutgoingRecord()
 
     func begin(_ work: Work, at now: Int64, deadline: Int64) {
         self.current.withLock { $0 = Current(work: work, deadline: deadline, startedAt: now) }
+    }
+
+    /// Whether the worker has gone from command to command for so long that it is to step back once: a thread that shows
+    /// no sign of life counts as blocked.
+    func isToStepBack(at now: Int64) -> Bool {
+        guard abs(now - self.steppedBackAt) >= 100_000 else { return false }
+        self.steppedBackAt = now
+        return true
     }
 
     /// Ends the attempt; false when the engine has given it up meanwhile.

@@ -139,6 +139,9 @@ struct Dispatcher {
 
     // MARK: - Running
 
+    /// Whether a command is ready that may run now.
+    var isReady: Bool { !self.ready.isEmpty && self.running < self.settings.concurrency }
+
     /// The next command to run; it counts as running from here on.
     mutating func take() -> Work? {
         guard self.phase == .running else { return nil }

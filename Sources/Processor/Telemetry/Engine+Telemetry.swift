@@ -11,7 +11,7 @@ extension Engine {
         guard now - state.lastReport >= 1_000_000 else { return }
         state.lastReport = now
         if self.metrics.isEnabled {
-            var gauges = self.dispatcher.withLock { $0.gauges() }
+            var gauges = self.gauges()
             let positions = self.dispatcher.withLock {
                 $0.slots.values.map { ($0.partition, $0.progress.base, $0.isPaused) }
             }
@@ -25,7 +25,7 @@ extension Engine {
         let counts = self.counters.snapshot
         guard counts != state.lastCounts else { return }
         state.lastCounts = counts
-        let gauges = self.dispatcher.withLock { $0.gauges() }
+        let gauges = self.gauges()
         self.logger.info(
             "so far",
             metadata: [
@@ -33,6 +33,7 @@ extension Engine {
                 "retried": "\(counts.retried)", "dead.lettered": "\(counts.deadLettered)",
                 "in.flight": "\(gauges.inFlight)", "waiting": "\(gauges.waiting)", "running": "\(gauges.running)",
                 "partitions.paused": "\(gauges.pausedPartitions)", "outages": "\(gauges.outages)",
+                "threads.blocked": "\(gauges.blockedThreads)",
             ])
     }
 

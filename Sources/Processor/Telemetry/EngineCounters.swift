@@ -10,6 +10,8 @@ package final class EngineCounters: Sendable {
     package let deadLettered = Atomic<Int>(0)
     package let acknowledged = Atomic<Int>(0)
     package let outages = Atomic<Int>(0)
+    /// Threads that handlers have blocked, in all.
+    package let blockedThreads = Atomic<Int>(0)
     /// Monotonic microseconds of the first record taken and of the last acknowledgement, for measurements.
     package let firstConsumedAt = Atomic<Int64>(0)
     package let lastAcknowledgedAt = Atomic<Int64>(0)

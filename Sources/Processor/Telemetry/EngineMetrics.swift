@@ -140,18 +140,20 @@ package struct EngineGauges: Sendable, Equatable {
     package var lag: Int64 = 0
     /// Types whose outage mode is on.
     package var outages = 0
+    /// Threads that a handler blocks.
+    package var blockedThreads = 0
 
     static let names = [
         "adjutant.commands.running", "adjutant.commands.in_flight", "adjutant.commands.waiting",
         "adjutant.offsets.incomplete", "adjutant.offsets.metadata_bytes", "adjutant.partitions.paused",
-        "adjutant.partitions.assigned", "adjutant.lag", "adjutant.outages",
+        "adjutant.partitions.assigned", "adjutant.lag", "adjutant.outages", "adjutant.threads.blocked",
     ]
 
     var all: [(String, Int64)] {
         let values: [Int64] = [
             Int64(self.running), Int64(self.inFlight), Int64(self.waiting), Int64(self.incompleteOffsets),
             Int64(self.metadataBytes), Int64(self.pausedPartitions), Int64(self.assignedPartitions), self.lag,
-            Int64(self.outages),
+            Int64(self.outages), Int64(self.blockedThreads),
         ]
         return Array(zip(Self.names, values))
     }
@@ -178,5 +180,9 @@ extension Dispatcher {
 
 extension Engine {
     /// What the engine holds at this moment; the lag is not asked for.
-    package func gauges() -> EngineGauges { self.dispatcher.withLock { $0.gauges() } }
+    package func gauges() -> EngineGauges {
+        var gauges = self.dispatcher.withLock { $0.gauges() }
+        gauges.blockedThreads = self.executor.blockedThreads
+        return gauges
+    }
 }

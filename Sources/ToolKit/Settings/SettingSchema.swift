@@ -21,6 +21,8 @@ package enum SettingSchema {
         Entry("worker.name", .text, "the worker's name in audit events; host and process id when absent"),
         Entry("worker.concurrency", .integer, "handlers running at once"),
         Entry("worker.threads", .integer, "threads that run handlers"),
+        Entry("worker.spare_threads", .integer, "threads that may take the place of those that handlers block"),
+        Entry("worker.blocked_after", .duration, "how long a handler may keep its thread"),
         Entry("worker.in_flight", .integer, "commands taken and not finished, in the whole worker"),
         Entry("worker.in_flight_bytes", .integer, "bytes of commands taken and not finished, in the whole worker"),
         Entry("worker.waiting", .integer, "commands waiting in memory for a time or at a limit, in the whole worker"),

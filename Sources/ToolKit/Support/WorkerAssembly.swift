@@ -105,6 +105,8 @@ package struct WorkerAssembly: Sendable {
         var engine = EngineSettings()
         if let value = self.settings.integer("worker.concurrency") { engine.concurrency = value }
         if let value = self.settings.integer("worker.threads") { engine.threads = value }
+        if let value = self.settings.integer("worker.spare_threads") { engine.spareThreads = value }
+        if let value = self.settings.duration("worker.blocked_after") { engine.blockedAfter = value }
         if let value = self.settings.integer("worker.in_flight") { engine.inFlight = value }
         if let value = self.settings.integer("worker.in_flight_bytes") { engine.inFlightBytes = value }
         if let value = self.settings.integer("worker.waiting") { engine.waiting = value }
