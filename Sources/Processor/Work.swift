@@ -16,9 +16,12 @@ package final class Work: @unchecked Sendable {
     let laneID: UInt64?
 
     // Under the engine's lock.
+    /// The lane's next one: of those that wait for their turn, or of those that wait for their acknowledgement.
     var next: Work?
     var lane: Lane?
     var isSettled = false
+    /// The broker has everything of its outcome.
+    var isAcknowledged = false
     /// A record of its outcome can never be written: it is never acknowledged, and its offset is held.
     var isStuck = false
     /// Whether the command counts as in flight; one that waits for a time or at a gate counts as waiting instead.
@@ -76,11 +79,16 @@ package struct AttemptFailure: Sendable {
 final class Lane {
     let id: UInt64
     /// Waiting behind the one that is busy.
-    var head: Work?
-    var tail: Work?
+    private(set) var waiting = WorkList()
+    /// Outcomes sent, in the order of their commands, the first one not acknowledged.
+    ///
+    /// A later command of a key counts as finished only once every earlier one does. The interleaving that asks for it:
+    /// of two successes everything of the second one is stored, and of the first one the result and not the audit event,
+    /// when the worker is killed; were the second finished, the first one alone would run again, after it.
+    var settled = WorkList()
     /// A work of the lane is ready, runs, or waits for its retry.
     var isBusy = false
-    /// Outcomes sent and not acknowledged.
+    /// Works of `settled`.
     var unacknowledged = 0
     /// The last outcome sent went elsewhere than the results topic: nothing starts before it is acknowledged.
     ///
@@ -94,17 +102,36 @@ final class Lane {
 
     init(id: UInt64) { self.id = id }
 
-    func append(_ work: Work) {
+    func append(_ work: Work) { self.waiting.append(work) }
+
+    func popFirst() -> Work? { self.waiting.popFirst() }
+}
+
+/// Works one behind the other; each is in one such list at a time.
+struct WorkList {
+    private(set) var head: Work?
+    private var tail: Work?
+
+    mutating func append(_ work: Work) {
         if let tail = self.tail { tail.next = work } else { self.head = work }
         self.tail = work
     }
 
-    func popFirst() -> Work? {
+    mutating func popFirst() -> Work? {
         guard let first = self.head else { return nil }
         self.head = first.next
         if self.head == nil { self.tail = nil }
         first.next = nil
         return first
+    }
+
+    /// Looks through the list: for what is rare.
+    mutating func remove(_ work: Work) {
+        var others = WorkList()
+        while let first = self.popFirst() {
+            if first !== work { others.append(first) }
+        }
+        self = others
     }
 }
 

@@ -187,6 +187,7 @@ struct Dispatcher {
         work.slot.settling += 1
         self.settling += 1
         guard let lane = work.lane else { return }
+        lane.settled.append(work)
         lane.unacknowledged += 1
         lane.isBusy = false
         if !plainSuccess { lane.isBarred = true }
@@ -200,18 +201,45 @@ struct Dispatcher {
         self.drop(work)
     }
 
-    /// The broker has everything of the command's outcome.
+    /// The broker has everything of the command's outcome: the command is finished, and so are those of its lane that
+    /// only waited for it.
     ///
     /// - Returns: An attempt to wake that waited for its lane's outcomes.
     mutating func acknowledged(_ work: Work) -> UnsafeContinuation<Void, Never>? {
+        guard let lane = work.lane else {
+            self.finish(work)
+            return nil
+        }
+        work.isAcknowledged = true
+        return self.finishAcknowledged(of: lane)
+    }
+
+    private mutating func finishAcknowledged(of lane: Lane) -> UnsafeContinuation<Void, Never>? {
+        while let first = lane.settled.head, first.isAcknowledged {
+            _ = lane.settled.popFirst()
+            self.finish(first)
+            first.lane = nil
+            lane.unacknowledged -= 1
+        }
+        guard lane.unacknowledged == 0 else { return nil }
+        lane.isBarred = false
+        if let waiter = lane.settleWaiter {
+            lane.settleWaiter = nil
+            return waiter
+        }
+        self.advance(lane)
+        return nil
+    }
+
+    private mutating func finish(_ work: Work) {
         let slot = work.slot
         self.forget(work)
-        if slot.state != .gone {
-            _ = slot.progress.finish(work.record.offset)
-            if !slot.memos.isEmpty { slot.memos[work.record.offset] = nil }
-            slot.isDirty = true
-        }
-        return self.leaveLane(work)
+        slot.settling -= 1
+        self.settling -= 1
+        guard slot.state != .gone else { return }
+        _ = slot.progress.finish(work.record.offset)
+        if !slot.memos.isEmpty { slot.memos[work.record.offset] = nil }
+        slot.isDirty = true
     }
 
     /// A record of the command's outcome can never be written. Its offset is held, so that a restart runs it again, and
@@ -223,28 +251,17 @@ struct Dispatcher {
         work.isStuck = true
         guard work.isSettled else { return nil }
         self.hold(work)
-        return self.leaveLane(work)
-    }
-
-    private mutating func hold(_ work: Work) {
-        if work.slot.state == .gone { self.forget(work) } else { work.slot.stuck.append(work) }
-    }
-
-    /// Ends a settled command's part in its lane.
-    private mutating func leaveLane(_ work: Work) -> UnsafeContinuation<Void, Never>? {
         work.slot.settling -= 1
         self.settling -= 1
         guard let lane = work.lane else { return nil }
         work.lane = nil
+        lane.settled.remove(work)
         lane.unacknowledged -= 1
-        guard lane.unacknowledged == 0 else { return nil }
-        lane.isBarred = false
-        if let waiter = lane.settleWaiter {
-            lane.settleWaiter = nil
-            return waiter
-        }
-        self.advance(lane)
-        return nil
+        return self.finishAcknowledged(of: lane)
+    }
+
+    private mutating func hold(_ work: Work) {
+        if work.slot.state == .gone { self.forget(work) } else { work.slot.stuck.append(work) }
     }
 
     // MARK: - Lanes

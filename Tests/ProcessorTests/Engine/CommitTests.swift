@@ -52,6 +52,34 @@ import Testing
         #expect(broker.committed("test.commands") == OffsetCommit(partition: Self.place, offset: 21, metadata: ""))
     }
 
+    /// Killed when everything of a key's second command is stored, and of its first one the result only: both run again,
+    /// the first one first.
+    @Test func aCrashNeverLeavesAnEarlierCommandOfAKeyBehindALaterOne() async throws {
+        let broker = MemoryBroker()
+        let first = try Harness(broker: broker, settings: .testing { $0.grace = .zero })
+        broker.send("a-1", key: "a")
+        broker.send("a-2", key: "a")
+        broker.send("b-1", key: "b")
+        let crashing = RunningEngine(first)
+        crashing.sink.hold {
+            $0.topic == "test.audit" && $0.headers.contains { $0.name == "ce_subject" && $0.value == Array("a-1".utf8) }
+        }
+        crashing.source.post(.assigned(first.inputs))
+        await first.until("test.audit", has: 2)
+        await broker.state.until { state in
+            guard let commit = state.committed[Self.place] else { return false }
+            return CompletedSet(metadata: commit.metadata, base: 0)?.contains(2) == true
+        }
+        crashing.cut()
+        try await crashing.stop()
+
+        let second = try Harness(broker: broker)
+        let running = await second.start()
+        await second.untilCommitted(3)
+        try await running.stop()
+        #expect(second.journal.value.ids == ["a-1", "a-2"])
+    }
+
     @Test(arguments: ["adj1:damaged", "something of somebody else's", "adj9:AAAA"])
     func foreignMetadataIsIgnored(metadata: String) async throws {
         let harness = try Harness()

@@ -13,15 +13,37 @@ import Testing
         stage.settle(works[0])
         #expect(stage.take() === works[1])
         stage.settle(works[1])
-        // Acknowledgements of successes hold nobody up, in whatever order they come.
+        // Acknowledgements of successes hold nobody up, in whatever order they come; but were the second command
+        // finished before the first one, a crash now would run the first one again, behind it.
         stage.acknowledge(works[1])
         #expect(slot.progress.base == 0)
+        #expect(!slot.progress.hasCompletedAbove)
         #expect(stage.take() === works[2])
         stage.settle(works[2])
         stage.acknowledge(works[0])
         #expect(slot.progress.base == 2)
         stage.acknowledge(works[2])
         #expect(slot.progress.base == 3)
+        #expect(stage.dispatcher.remains == "")
+    }
+
+    /// The one that can never be written steps aside; what waited behind it is finished.
+    @Test func whatIsStuckHoldsUpNoOtherOffsetOfItsLane() throws {
+        let stage = try Stage()
+        let slot = stage.assign()
+        let works = (0..<4).map { _ in stage.accept(slot, lane: 1) }
+        for work in works {
+            #expect(stage.take() === work)
+            stage.settle(work)
+        }
+        stage.acknowledge(works[3])
+        stage.acknowledge(works[1])
+        #expect(stage.dispatcher.stuck(works[0]) == nil)
+        #expect(slot.progress.completedAbove().offsets == [1])
+        stage.acknowledge(works[2])
+        #expect(slot.progress.completedAbove().offsets == [1, 2, 3])
+        #expect(stage.dispatcher.isQuiet([slot.partition]))
+        stage.dispatcher.remove([slot.partition])
         #expect(stage.dispatcher.remains == "")
     }
 
