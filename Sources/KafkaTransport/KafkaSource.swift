@@ -56,14 +56,14 @@ package final class KafkaSource: CommandSource {
 
     package func resume(_ partitions: [TopicPartition]) { self.consumer.resume(partitions.map(\.kafka)) }
 
-    package func commit(_ offsets: [OffsetCommit], synchronously: Bool) throws {
+    package func commit(_ offsets: [OffsetCommit], waiting milliseconds: Int?) throws {
         let partitions = offsets.map {
             KafkaPartition(
                 topic: $0.partition.topic, partition: $0.partition.partition, offset: $0.offset, metadata: $0.metadata)
         }
         try Self.translating {
-            if synchronously {
-                try self.consumer.commitAndWait(partitions)
+            if let milliseconds {
+                try self.consumer.commitAndWait(partitions, milliseconds: milliseconds)
             } else {
                 try self.consumer.commit(partitions)
             }

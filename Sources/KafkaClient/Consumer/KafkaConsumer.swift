@@ -209,10 +209,30 @@ package final class KafkaConsumer: Sendable {
         try KafkaError.check(code, doing: "cannot commit")
     }
 
-    /// Commits and waits for the result. Blocks.
-    package func commitAndWait(_ partitions: [KafkaPartition]) throws(KafkaError) {
-        let code = PartitionList.with(partitions) { rd_kafka_commit(self.handle.pointer, $0, 0) }
+    /// Commits and waits for the result, at most so long. Blocks.
+    ///
+    /// librdkafka's own call waits for a coordinator as long as the session timeout. A result that comes too late is
+    /// dropped with the queue it was meant for.
+    package func commitAndWait(_ partitions: [KafkaPartition], milliseconds: Int = 30_000) throws(KafkaError) {
+        guard let queue = rd_kafka_queue_new(self.handle.pointer) else {
+            throw KafkaError(code: .timedOut, message: "cannot commit: no queue for the answer")
+        }
+        defer { rd_kafka_queue_destroy(queue) }
+        let code = PartitionList.with(partitions) {
+            rd_kafka_commit_queue(self.handle.pointer, $0, queue, nil, nil)
+        }
         try KafkaError.check(code, doing: "cannot commit")
+        guard let event = rd_kafka_queue_poll(queue, Int32(clamping: milliseconds)) else {
+            throw KafkaError(code: .timedOut, message: "cannot commit: no answer within \(milliseconds) ms")
+        }
+        defer { rd_kafka_event_destroy(event) }
+        let failure = rd_kafka_event_error(event)
+        guard failure != RD_KAFKA_RESP_ERR__NO_OFFSET else { return }
+        try KafkaError.check(failure, doing: "cannot commit")
+        let entries = rd_kafka_event_topic_partition_list(event).map { PartitionList.read($0) } ?? []
+        if let failed = entries.first(where: { $0.1.rawValue != 0 })?.1 {
+            throw KafkaError(code: failed, message: "cannot commit: \(failed.text)")
+        }
     }
 
     /// The first offset and the one after the last, asked of the broker. Blocks.

@@ -184,28 +184,30 @@ extension Engine {
 
     /// A command that was tried here and cannot wait here any longer, because its partition or the worker goes away:
     /// it goes to the shortest retry topic with the time it was to wait until. Called on the intake thread.
-    func parkForRetry(_ work: Work) {
+    ///
+    /// - Returns: False when the producer has no room now.
+    func parkForRetry(_ work: Work) -> Bool {
         let left = max(0, (work.due - self.clock.monotonic()) / 1000)
         let due = self.clock.wall() / 1000 + left + 1
         let domain = work.slot.domain
         guard let tier = domain.tiers.first, !work.slot.isGone.load(ordering: .acquiring) else {
             self.dispatcher.withLock { $0.drop(work) }
-            return
+            return true
         }
         var draft = OutgoingRecord()
         self.writer.retry(work, due: due, into: &draft)
         work.pendingAcks.add(1, ordering: .relaxed)
         let topic = domain.names.retryTopic(tier)
-        sending: while true {
-            switch self.sink.send(draft, to: topic, partition: work.record.partition, for: work) {
-            case .accepted: break sending
-            case .full: Thread.sleep(forTimeInterval: 0.002)
-            case .refused(let failure):
-                self.cannotSend(work, topic: topic, failure)
-                break sending
-            }
+        switch self.sink.send(draft, to: topic, partition: work.record.partition, for: work) {
+        case .accepted: break
+        case .full:
+            // Not the last one: the command's own hold remains.
+            work.pendingAcks.subtract(1, ordering: .relaxed)
+            return false
+        case .refused(let failure): self.cannotSend(work, topic: topic, failure)
         }
         self.dispatcher.withLock { $0.settled(work, plainSuccess: false, wasRunning: false) }
         self.releaseHold(work)
+        return true
     }
 }

@@ -66,11 +66,11 @@ extension Engine {
         self.logger.info(
             lost ? "partitions lost" : "partitions revoked",
             metadata: ["count": "\(partitions.count)", "waiting": "\(tried.count)"])
-        for work in tried { self.parkForRetry(work) }
+        self.park(tried, &state)
         // What was let go of may have given its lane's turn to a command of another partition.
         self.executor.nudge()
         if lost {
-            self.finishRevoke(partitions, commits: false, &state)
+            self.finishRevoke(partitions, commitWithin: nil, &state)
         } else {
             let deadline = self.clock.monotonic() + self.settings.revokeGrace.wholeMicroseconds
             state.revoking = (partitions, deadline)
@@ -81,18 +81,42 @@ extension Engine {
     /// Ends a revoke once nothing of its partitions runs or is on its way, or its time is up.
     func advanceRevoke(now: Int64, _ state: inout IntakeState) {
         guard let (partitions, deadline) = state.revoking else { return }
-        let (tried, isQuiet) = self.dispatcher.withLock { dispatcher in
-            (dispatcher.takeTriedOfEndingSlots(), dispatcher.isQuiet(partitions))
-        }
-        for work in tried { self.parkForRetry(work) }
-        guard (isQuiet && tried.isEmpty) || now >= deadline else { return }
+        self.park(self.dispatcher.withLock { $0.takeTriedOfEndingSlots() }, &state)
+        let isParked = !state.parking.contains { partitions.contains($0.slot.partition) }
+        let isQuiet = isParked && self.dispatcher.withLock { $0.isQuiet(partitions) }
+        guard isQuiet || now >= deadline else { return }
         if !isQuiet { self.logger.warning("giving up partitions while commands of them still run") }
-        self.finishRevoke(partitions, commits: true, &state)
+        self.finishRevoke(
+            partitions, commitWithin: max(2_000_000, deadline - now), &state)
     }
 
-    private func finishRevoke(_ partitions: [TopicPartition], commits: Bool, _ state: inout IntakeState) {
+    /// Sends commands that were tried here to a retry topic; those for which the producer has no room wait here for the
+    /// next turn, and polling goes on. Past the grace period they are dropped: their next owner runs them, and counts
+    /// their attempts anew.
+    private func park(_ works: [Work], _ state: inout IntakeState) {
+        state.parking += works
+        var sent = 0
+        while sent < state.parking.count, self.parkForRetry(state.parking[sent]) { sent += 1 }
+        state.parking.removeFirst(sent)
+    }
+
+    private func dropParked(_ state: inout IntakeState, of partitions: [TopicPartition]?) {
+        let given = state.parking.filter { partitions?.contains($0.slot.partition) != false }
+        guard !given.isEmpty else { return }
+        state.parking.removeAll { work in given.contains { $0 === work } }
+        self.dispatcher.withLock { dispatcher in
+            for work in given { dispatcher.drop(work) }
+        }
+        self.logger.warning(
+            "no room at the producer for commands that wait for a retry: they run again, their attempts counted anew",
+            metadata: ["count": "\(given.count)"])
+    }
+
+    /// - Parameter commitWithin: Microseconds for the last commit; nil when nothing may be committed.
+    private func finishRevoke(_ partitions: [TopicPartition], commitWithin: Int64?, _ state: inout IntakeState) {
         state.revoking = nil
-        if commits { self.commitSynchronously(partitions) }
+        self.dropParked(&state, of: partitions)
+        if let commitWithin { self.commitSynchronously(partitions, within: commitWithin) }
         self.dispatcher.withLock { $0.remove(partitions) }
         do {
             try self.source.release(partitions)
@@ -102,21 +126,25 @@ extension Engine {
     }
 
     /// The last commit before partitions go. A refusal may be a moment's (a coordinator that moves, a group that has
-    /// just changed), and what this commit does not cover runs twice: it is tried a few times.
-    func commitSynchronously(_ partitions: [TopicPartition]?) {
+    /// just changed), and what this commit does not cover runs twice: it is tried a few times, for so many microseconds.
+    func commitSynchronously(_ partitions: [TopicPartition]?, within time: Int64) {
         let commits = self.dispatcher.withLock { $0.lastCommits(of: partitions) }
         guard !commits.isEmpty else { return }
+        // The broker takes real time, whatever the engine's clock says.
+        let end = EngineClock.system.monotonic() + time
         for attempt in 1...4 {
+            let left = end - EngineClock.system.monotonic()
             do {
-                return try self.source.commit(commits, synchronously: true)
+                return try self.source.commit(commits, waiting: Int(max(1, left / 1000)))
             } catch {
-                guard attempt == 4 else {
+                guard attempt == 4 || left < 200_000 else {
                     Thread.sleep(forTimeInterval: 0.1)
                     continue
                 }
                 self.logger.warning(
                     "the last commit of given-up partitions failed: their next owner repeats what it covered",
                     metadata: ["error": "\(error)"])
+                return
             }
         }
     }
@@ -130,31 +158,30 @@ extension Engine {
             state.stopDeadline = now + self.settings.grace.wholeMicroseconds
             self.logger.info("stopping: what runs may finish")
             let (tried, running) = self.dispatcher.withLock { ($0.drain(), $0.running) }
-            for work in tried { self.parkForRetry(work) }
+            self.park(tried, &state)
             self.sink.flushSoon()
             self.logger.debug("draining", metadata: ["running": "\(running)", "waiting": "\(tried.count)"])
             return false
         }
-        let (tried, isQuiet) = self.dispatcher.withLock { dispatcher in
-            (dispatcher.takeTriedOfEndingSlots(), dispatcher.running == 0 && dispatcher.settling == 0)
-        }
-        for work in tried { self.parkForRetry(work) }
-        guard (isQuiet && tried.isEmpty) || now >= deadline else { return false }
+        self.park(self.dispatcher.withLock { $0.takeTriedOfEndingSlots() }, &state)
+        let isQuiet = state.parking.isEmpty && self.dispatcher.withLock { $0.running == 0 && $0.settling == 0 }
+        guard isQuiet || now >= deadline else { return false }
         if !isQuiet {
             self.logger.warning("the grace period is over: commands that still run will run again elsewhere")
         }
-        self.end(&state)
+        self.dropParked(&state, of: nil)
+        self.end(&state, commitWithin: max(1_000_000, deadline - now))
         return true
     }
 
-    private func end(_ state: inout IntakeState) {
+    private func end(_ state: inout IntakeState, commitWithin: Int64) {
         let idle = self.dispatcher.withLock { dispatcher in
             dispatcher.phase = .stopped
             defer { dispatcher.idle.removeAll() }
             return dispatcher.idle
         }
         for continuation in idle { continuation.resume(returning: nil) }
-        self.commitSynchronously(nil)
+        self.commitSynchronously(nil, within: commitWithin)
         let partitions = self.dispatcher.withLock { Array($0.slots.keys) }
         self.dispatcher.withLock { $0.remove(partitions) }
         if let (revoked, _) = state.revoking {
@@ -163,7 +190,8 @@ extension Engine {
             try? self.source.release(revoked)
         }
         self.source.close()
-        self.sink.close()
+        // First those who send, as far as they can be stopped.
         self.executor.stop(milliseconds: 200)
+        self.sink.close()
     }
 }

@@ -8,6 +8,8 @@ struct IntakeState {
     var batch = SourceBatch()
     /// A revoke that waits until what runs of its partitions has finished.
     var revoking: (partitions: [TopicPartition], deadline: Int64)?
+    /// Commands on their way to a retry topic because their place here ends; the producer had no room for them yet.
+    var parking: [Work] = []
     var lastCommit: Int64 = 0
     var lastWatch: Int64 = 0
     /// Since when there has been no room; everything is paused when that lasts.
@@ -68,6 +70,7 @@ extension Engine {
         }
         let dirty = self.dispatcher.withLock { $0.slots.values.contains { $0.isDirty } || $0.inFlight > 0 }
         if dirty { wait = min(wait, max(0, interval - (now - state.lastCommit))) }
+        if !state.parking.isEmpty { wait = min(wait, 5_000) }
         return Int((wait + 999) / 1000)
     }
 
@@ -86,7 +89,7 @@ extension Engine {
         let commits = self.dispatcher.withLock { $0.commits() }
         guard !commits.isEmpty else { return }
         do {
-            try self.source.commit(commits, synchronously: false)
+            try self.source.commit(commits, waiting: nil)
         } catch {
             self.logger.warning("commit failed, will be tried again", metadata: ["error": "\(error)"])
             self.dispatcher.withLock { $0.committed(commits.map(\.partition), failed: true) }

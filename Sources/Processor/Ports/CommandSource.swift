@@ -99,8 +99,11 @@ package protocol CommandSource: AnyObject, Sendable {
     func release(_ partitions: [TopicPartition]) throws
     func pause(_ partitions: [TopicPartition])
     func resume(_ partitions: [TopicPartition])
-    /// Commits; the answer comes as ``SourceEvent/committed(_:failure:)`` unless `synchronously`.
-    func commit(_ offsets: [OffsetCommit], synchronously: Bool) throws
+    /// Commits.
+    ///
+    /// - Parameter milliseconds: How long to wait for the answer, which is thrown if it is a failure or does not come;
+    ///   with nil it comes as ``SourceEvent/committed(_:failure:)``.
+    func commit(_ offsets: [OffsetCommit], waiting milliseconds: Int?) throws
     /// The offset after the last record of a partition, as far as it is known; a paused partition's must be asked for.
     func end(of partition: TopicPartition, isPaused: Bool) -> Int64?
     /// Makes a waiting ``poll(milliseconds:limit:into:)`` return; from any thread.

@@ -119,7 +119,7 @@ final class MemorySource: CommandSource, @unchecked Sendable {
 
     func resume(_ partitions: [TopicPartition]) { self.log.update { $0.paused.subtract(partitions) } }
 
-    func commit(_ offsets: [OffsetCommit], synchronously: Bool) throws {
+    func commit(_ offsets: [OffsetCommit], waiting milliseconds: Int?) throws {
         self.condition.lock()
         let (mode, isCut) = (self.mode, self.isCut)
         self.condition.unlock()
@@ -131,14 +131,14 @@ final class MemorySource: CommandSource, @unchecked Sendable {
             throw failure
         case .failLater:
             self.log.update { $0.commitFailures += 1 }
-            if synchronously { throw failure }
+            if milliseconds != nil { throw failure }
             self.post(.committed(offsets.map(\.partition), failure: failure))
         case .succeed:
             self.broker.state.update { state in
                 for commit in offsets { state.committed[commit.partition] = commit }
                 state.commits += offsets
             }
-            if !synchronously { self.post(.committed(offsets.map(\.partition), failure: nil)) }
+            if milliseconds == nil { self.post(.committed(offsets.map(\.partition), failure: nil)) }
         }
     }
 
