@@ -51,7 +51,9 @@ package final class KafkaSink: EventSink {
     package func send(
         _ record: borrowing OutgoingRecord, to topic: String, partition: Int32, for work: Work
     ) -> SendResult {
-        let (producer, isReplacing) = self.state.withLock { ($0.current, $0.isReplacing) }
+        let (producer, isReplacing, isClosing) = self.state.withLock { ($0.current, $0.isReplacing, $0.isClosing) }
+        // Whoever waited for room must not fill the queue anew that is being emptied.
+        if isClosing { return .refused(DeliveryFailure(kind: .dropped, message: "the producer is closed")) }
         // What a failed producer held goes first, so that a key's outcomes keep their order.
         if isReplacing { return .full }
         let opaque = Unmanaged.passRetained(work)
@@ -101,9 +103,13 @@ package final class KafkaSink: EventSink {
                 self.state.withLock { $0.isReplacing = false }
             }
             self.serve(
-                current, resendThrough: current, milliseconds: isClosing ? 0 : retired.isEmpty ? 100 : 5, works: &works,
+                current, resendThrough: current, milliseconds: retired.isEmpty && !isClosing ? 100 : 5, works: &works,
                 isClosing: isClosing)
-            if isClosing, current.outstanding == 0, retired.allSatisfy({ $0.outstanding == 0 }) { break }
+            guard isClosing else { continue }
+            let left = ([current] + retired).filter { $0.outstanding > 0 }
+            if left.isEmpty { break }
+            // A record may have slipped in behind the first purge.
+            for producer in left { producer.purge() }
         }
         self.threadEnded.signal()
     }

@@ -1,4 +1,5 @@
 import Foundation
+import KafkaClient
 import Testing
 
 extension IntegrationTests {
@@ -48,6 +49,35 @@ extension IntegrationTests {
                 found.noOverlap()
                 // At worst what ran, and what had finished since the last commit, half a second before.
                 #expect(found.repeats < load.count / 3)
+            }
+        }
+
+        @Test("SIGTERM while no broker answers: the worker ends when its grace period does, and nothing is lost")
+        func stopWithoutBrokers() async throws {
+            try await Lab.withFaults { lab, broker in
+                let load = Load("dark", count: 2_000, keys: 50, duration: #"{"min":1,"max":20}"#)
+                try lab.sender.send(load)
+                let worker = try lab.worker(
+                    ["--concurrency", "20"],
+                    settings: [
+                        "ADJUTANT_WORKER_GRACE": "3s", "ADJUTANT_KAFKA_PROPERTIES_QUEUE_BUFFERING_MAX_MESSAGES": "200",
+                    ])
+                defer { worker.killNow() }
+                try lab.journal.wait("a quarter of the load") { $0.outcomes.count >= load.count / 4 }
+                try broker.takeDown()
+                try worker.waitForError("broker connection")
+                let start = Date()
+                worker.signal(SIGTERM)
+                #expect(try worker.waitForExit(seconds: 30) == 0, "\(worker.tail)")
+                #expect(Date().timeIntervalSince(start) < 8)
+                try broker.bringUp()
+                let next = try lab.worker(["--concurrency", "20"])
+                try lab.journal.waitForOutcomes(of: load.ids)
+                next.killNow()
+                let found = Invariants(contents: try lab.journal.catchUp())
+                found.nothingLost(load.ids)
+                found.idsStable()
+                found.noOverlap()
             }
         }
 
