@@ -15,9 +15,10 @@ package final class KafkaSource: CommandSource {
         self.logger = logger
     }
 
-    package func poll(milliseconds: Int, limit: Int, into batch: inout SourceBatch) {
+    package func poll(milliseconds: Int, limit: PollLimit, into batch: inout SourceBatch) {
         guard
-            let event = self.consumer.poll(milliseconds: milliseconds, limit: limit, into: &batch.records)
+            let event = self.consumer.poll(
+                milliseconds: milliseconds, limit: limit.records, bytes: limit.bytes, into: &batch.records)
         else { return }
         batch.event =
             switch event {

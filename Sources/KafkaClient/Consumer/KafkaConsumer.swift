@@ -55,15 +55,16 @@ package final class KafkaConsumer: Sendable {
         try KafkaError.check(code, doing: "cannot subscribe")
     }
 
-    /// Waits for the first thing to arrive, then takes what is there: at most `limit` records, up to the first event.
+    /// Waits for the first thing to arrive, then takes what is there, up to the first event: at most `limit` records, and
+    /// none once `byteLimit` is reached.
     package func poll(
-        milliseconds: Int, limit: Int, into records: inout [Record]
+        milliseconds: Int, limit: Int, bytes byteLimit: Int = .max, into records: inout [Record]
     ) -> KafkaConsumerEvent? {
         var wait = Int32(clamping: milliseconds)
         var taken = 0
         var bytes = 0
         defer { if taken > 0 { self.waker?.noteTaken(taken, bytes: bytes) } }
-        while taken < limit {
+        while taken < limit, bytes < byteLimit {
             guard let event = rd_kafka_queue_poll(self.handle.queue, wait) else { return nil }
             defer { rd_kafka_event_destroy(event) }
             let type = rd_kafka_event_type(event)

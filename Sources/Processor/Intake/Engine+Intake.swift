@@ -99,7 +99,7 @@ extension Engine {
     // MARK: - Records
 
     private func takeIn(now: Int64, wait: Int, _ state: inout IntakeState) {
-        let (hasRoom, toResume) = self.dispatcher.withLock { dispatcher in
+        let (hasRoom, toResume, limit) = self.dispatcher.withLock { dispatcher in
             let stopping = dispatcher.phase != .running
             let room = state.noRoomSince == nil ? dispatcher.hasRoom : dispatcher.hasAmpleRoom
             dispatcher.intakeWaits = !room && !stopping
@@ -112,13 +112,13 @@ extension Engine {
                     }
                 }
             }
-            return (room, resume)
+            return (room, resume, dispatcher.pollLimit())
         }
         if !toResume.isEmpty { self.source.resume(toResume) }
         if hasRoom {
             state.noRoomSince = nil
             state.pausedAll = false
-            self.source.poll(milliseconds: wait, limit: 256, into: &state.batch)
+            self.source.poll(milliseconds: wait, limit: limit, into: &state.batch)
             self.accept(&state.batch)
             return
         }
@@ -131,7 +131,9 @@ extension Engine {
             self.source.pause(self.dispatcher.withLock { $0.slots.values.filter { !$0.isPaused }.map(\.partition) })
         }
         if state.pausedAll {
-            self.source.poll(milliseconds: min(wait, 20), limit: 256, into: &state.batch)
+            // What was fetched before the pause may still come, one by one.
+            self.source.poll(
+                milliseconds: min(wait, 20), limit: PollLimit(records: 1, bytes: 1), into: &state.batch)
             self.accept(&state.batch)
         } else {
             self.room.wait(milliseconds: max(1, min(wait, 50)))

@@ -63,6 +63,27 @@ struct Dispatcher {
         self.inFlight < self.settings.inFlight && self.inFlightBytes < self.settings.inFlightBytes
     }
 
+    /// How much the next poll may bring: no record more than the worker has room for, and of bytes no more than it has
+    /// room for and one record.
+    ///
+    /// Partitions that come near their own limits make polls small, but not tiny: others would pay for it. Theirs are
+    /// passed by a few records.
+    func pollLimit() -> PollLimit {
+        var records = Self.largestPoll.records
+        var bytes = Self.largestPoll.bytes
+        for slot in self.slots.values where slot.state == .active && !slot.isPaused {
+            records = min(records, self.settings.lookAhead - slot.progress.unfinished)
+            bytes = min(bytes, self.settings.lookAheadBytes - slot.bytes)
+        }
+        return PollLimit(
+            records: max(1, min(max(records, Self.smallestPoll.records), self.settings.inFlight - self.inFlight)),
+            bytes: max(1, min(max(bytes, Self.smallestPoll.bytes), self.settings.inFlightBytes - self.inFlightBytes)))
+    }
+
+    static let largestPoll = PollLimit(records: 256, bytes: 1 << 20)
+    /// As far as one partition's limits matter.
+    static let smallestPoll = PollLimit(records: 16, bytes: 64 << 10)
+
     /// Room enough to start taking again after a pause, so that pausing does not flutter.
     var hasAmpleRoom: Bool {
         self.inFlight <= self.settings.inFlight * 3 / 4 && self.inFlightBytes <= self.settings.inFlightBytes * 3 / 4

@@ -87,10 +87,23 @@ package struct SourceBatch: Sendable {
     }
 }
 
+/// How much one poll may bring.
+package struct PollLimit: Sendable, Hashable {
+    package var records: Int
+    /// Of keys, headers and values; the last record may go past it.
+    package var bytes: Int
+
+    package init(records: Int, bytes: Int) {
+        self.records = records
+        self.bytes = bytes
+    }
+}
+
 /// Where commands come from. All methods but ``wake()`` are called on the intake thread only, and may block it.
 package protocol CommandSource: AnyObject, Sendable {
-    /// Waits up to `milliseconds` for the first record or event, then takes what is there, at most `limit` records.
-    func poll(milliseconds: Int, limit: Int, into batch: inout SourceBatch)
+    /// Waits up to `milliseconds` for the first record or event, then takes what is there: no more than the limit's
+    /// records, and none once its bytes are reached.
+    func poll(milliseconds: Int, limit: PollLimit, into batch: inout SourceBatch)
     /// The group's offsets and metadata.
     func committed(_ partitions: [TopicPartition]) throws -> [CommittedOffset]
     /// Starts reading newly assigned partitions: at the offset, or at the beginning where it is nil.

@@ -1,5 +1,6 @@
 import Commands
 @testable import Processor
+import Synchronization
 import Testing
 
 /// Limits, full queues, and outcomes that nobody takes.
@@ -8,7 +9,6 @@ import Testing
         let harness = try Harness(settings: .testing { $0.inFlight = limit }) { gate, _, _ in await gate.pass("go") }
         for index in 0..<40 { harness.broker.send("c-\(index)", key: "k-\(index)") }
         let running = RunningEngine(harness)
-        running.source.setBatchLimit(1)
         running.source.post(.assigned(harness.inputs))
         await harness.journal.until { $0.starts.count == limit }
         await harness.until(running) { $0.inFlight == limit }
@@ -25,12 +25,36 @@ import Testing
         let data = #"{"note":"\#(String(repeating: "x", count: 2000))"}"#
         for index in 0..<20 { harness.broker.send("c-\(index)", key: "k-\(index)", data) }
         let running = RunningEngine(harness)
-        running.source.setBatchLimit(1)
         running.source.post(.assigned(harness.inputs))
         await harness.until(running) { !$0.hasRoom }
         #expect(running.source.log.value.delivered == 3)
         harness.gate.open("go")
         await harness.until("test.results", has: 20)
+        try await running.stop()
+        await harness.expectEmpty(running)
+    }
+
+    /// The limits of one partition are passed by a small poll at most, however much is there to be taken.
+    @Test func thePartitionsLimitsArePassedByLittle() async throws {
+        let broker = MemoryBroker(partitions: 2)
+        let settings = EngineSettings.testing {
+            $0.lookAhead = 500
+            $0.lookAheadBytes = 400_000
+        }
+        let harness = try Harness(broker: broker, settings: settings) { gate, _, _ in await gate.pass("go") }
+        let data = #"{"note":"\#(String(repeating: "x", count: 10_000))"}"#
+        for index in 0..<2000 { broker.send("s-\(index)", key: "s-\(index % 10)", partition: 0) }
+        for index in 0..<300 { broker.send("l-\(index)", key: "l-\(index % 10)", data, partition: 1) }
+        let running = await harness.start()
+        let commands = (0..<2).map { TopicPartition("test.commands", $0) }
+        await running.source.log.until { $0.paused == Set(commands) }
+        let taken = running.engine.dispatcher.withLock { dispatcher in
+            commands.map { (dispatcher.slots[$0]!.progress.unfinished, dispatcher.slots[$0]!.bytes) }
+        }
+        #expect(taken[0].0 >= 500 && taken[0].0 <= 500 + Dispatcher.smallestPoll.records)
+        #expect(taken[1].1 >= 400_000 && taken[1].1 <= 400_000 + Dispatcher.smallestPoll.bytes + 11_000)
+        harness.gate.open("go")
+        await harness.until("test.results", has: 2300)
         try await running.stop()
         await harness.expectEmpty(running)
     }

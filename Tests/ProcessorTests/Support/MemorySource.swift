@@ -52,13 +52,13 @@ final class MemorySource: CommandSource, @unchecked Sendable {
 
     // MARK: - CommandSource
 
-    func poll(milliseconds: Int, limit: Int, into batch: inout SourceBatch) {
+    func poll(milliseconds: Int, limit: PollLimit, into batch: inout SourceBatch) {
         self.condition.lock()
-        self.take(min(limit, self.batchLimit), into: &batch)
+        self.take(limit, into: &batch)
         if batch.records.isEmpty, batch.event == nil, !self.isWoken {
             // Never the whole time that was asked for: the tests' clocks stand still.
             _ = self.condition.wait(until: Date(timeIntervalSinceNow: 0.002))
-            self.take(min(limit, self.batchLimit), into: &batch)
+            self.take(limit, into: &batch)
         }
         self.isWoken = false
         self.condition.unlock()
@@ -69,14 +69,21 @@ final class MemorySource: CommandSource, @unchecked Sendable {
         }
     }
 
-    private func take(_ limit: Int, into batch: inout SourceBatch) {
+    private func take(_ limit: PollLimit, into batch: inout SourceBatch) {
         guard !self.isCut else { return }
         let paused = self.log.read { $0.paused }
+        var room = min(limit.records, self.batchLimit) - batch.records.count
+        var bytes = limit.bytes
         for (place, position) in self.positions where !paused.contains(place) {
-            let room = limit - batch.records.count
             let records = self.broker.state.read { state -> [Record] in
-                guard let log = state.logs[place], position < log.count, room > 0 else { return [] }
-                return Array(log[position..<min(log.count, position + room)])
+                guard let log = state.logs[place], position < log.count else { return [] }
+                var end = position
+                while end < log.count, room > 0, bytes > 0 {
+                    room -= 1
+                    bytes -= log[end].bytes.count
+                    end += 1
+                }
+                return Array(log[position..<end])
             }
             batch.records.append(contentsOf: records)
             self.positions[place] = position + records.count
