@@ -70,24 +70,35 @@ extension Engine {
         // What was let go of may have given its lane's turn to a command of another partition.
         self.executor.nudge()
         if lost {
+            // An earlier revoke has nothing left to wait for where its partitions are lost now.
+            for index in state.revoking.indices {
+                state.revoking[index].partitions.removeAll { partitions.contains($0) }
+            }
+            state.revoking.removeAll { $0.partitions.isEmpty }
             self.finishRevoke(partitions, commitWithin: nil, &state)
         } else {
             let deadline = self.clock.monotonic() + self.settings.revokeGrace.wholeMicroseconds
-            state.revoking = (partitions, deadline)
+            state.revoking.append(Revoke(partitions: partitions, deadline: deadline))
             self.sink.flushSoon()
         }
     }
 
-    /// Ends a revoke once nothing of its partitions runs or is on its way, or its time is up.
+    /// Ends each revoke once nothing of its partitions runs or is on its way, or its time is up.
     func advanceRevoke(now: Int64, _ state: inout IntakeState) {
-        guard let (partitions, deadline) = state.revoking else { return }
+        guard !state.revoking.isEmpty else { return }
         self.park(self.dispatcher.withLock { $0.takeTriedOfEndingSlots() }, &state)
-        let isParked = !state.parking.contains { partitions.contains($0.slot.partition) }
-        let isQuiet = isParked && self.dispatcher.withLock { $0.isQuiet(partitions) }
-        guard isQuiet || now >= deadline else { return }
-        if !isQuiet { self.logger.warning("giving up partitions while commands of them still run") }
-        self.finishRevoke(
-            partitions, commitWithin: max(2_000_000, deadline - now), &state)
+        var left: [Revoke] = []
+        for revoke in state.revoking {
+            let isParked = !state.parking.contains { revoke.partitions.contains($0.slot.partition) }
+            let isQuiet = isParked && self.dispatcher.withLock { $0.isQuiet(revoke.partitions) }
+            guard isQuiet || now >= revoke.deadline else {
+                left.append(revoke)
+                continue
+            }
+            if !isQuiet { self.logger.warning("giving up partitions while commands of them still run") }
+            self.finishRevoke(revoke.partitions, commitWithin: max(2_000_000, revoke.deadline - now), &state)
+        }
+        state.revoking = left
     }
 
     /// Sends commands that were tried here to a retry topic; those for which the producer has no room wait here for the
@@ -114,7 +125,6 @@ extension Engine {
 
     /// - Parameter commitWithin: Microseconds for the last commit; nil when nothing may be committed.
     private func finishRevoke(_ partitions: [TopicPartition], commitWithin: Int64?, _ state: inout IntakeState) {
-        state.revoking = nil
         self.dropParked(&state, of: partitions)
         if let commitWithin { self.commitSynchronously(partitions, within: commitWithin) }
         self.dispatcher.withLock { $0.remove(partitions) }

@@ -3,11 +3,18 @@ import Foundation
 import Logging
 import Synchronization
 
+/// Partitions that are being given up.
+struct Revoke {
+    var partitions: [TopicPartition]
+    /// Monotonic microseconds.
+    let deadline: Int64
+}
+
 /// The intake's own memory; one thread, no lock.
 struct IntakeState {
     var batch = SourceBatch()
-    /// A revoke that waits until what runs of its partitions has finished.
-    var revoking: (partitions: [TopicPartition], deadline: Int64)?
+    /// Revokes that wait until what runs of their partitions has finished, each answered by itself.
+    var revoking: [Revoke] = []
     /// Commands on their way to a retry topic because their place here ends; the producer had no room for them yet.
     var parking: [Work] = []
     var lastCommit: Int64 = 0

@@ -1,5 +1,5 @@
 import Commands
-import Processor
+@testable import Processor
 import Testing
 
 /// Partitions that come and go while commands run.
@@ -91,6 +91,51 @@ import Testing
         try await running.stop()
         #expect(harness.broker.records("test.results").isEmpty)
         #expect(harness.broker.committed("test.commands") == nil)
+    }
+
+    /// The group takes more away while it waits for the first partitions, as the cooperative protocol may: each revoke is
+    /// answered, as soon as nothing runs of its own partitions.
+    @Test func aRevokeBehindAnotherOneIsAnsweredToo() async throws {
+        let broker = MemoryBroker(partitions: 3)
+        let harness = try Harness(broker: broker) { gate, _, context in await gate.pass(context.commandID) }
+        for index in 0..<3 { broker.send("c-\(index)", key: "k-\(index)", partition: Int32(index)) }
+        let running = await harness.start()
+        await harness.journal.until { $0.starts.count == 3 }
+        let places = (0..<3).map { TopicPartition("test.commands", $0) }
+        running.source.post(.revoked([places[0]], lost: false))
+        running.source.post(.revoked([places[1]], lost: false))
+        await harness.until(running) { $0.slots[places[1]]?.state == .revoking }
+        harness.gate.open("c-1")
+        await running.source.log.until { $0.released == [places[1]] }
+        #expect(broker.committed("test.commands", 1)?.offset == 1)
+        harness.gate.open("c-0", "c-2")
+        await running.source.log.until { $0.released == [places[1], places[0]] }
+        #expect(broker.committed("test.commands", 0)?.offset == 1)
+        await harness.until("test.results", has: 3)
+        try await running.stop()
+        #expect(broker.committed("test.commands", 2)?.offset == 1)
+        await harness.expectEmpty(running)
+    }
+
+    /// A part of what is being given up is lost: the rest is given up as before.
+    @Test func aLossTakesItsPartOutOfAnEarlierRevoke() async throws {
+        let broker = MemoryBroker(partitions: 2)
+        let harness = try Harness(broker: broker) { gate, _, context in await gate.pass(context.commandID) }
+        for index in 0..<2 { broker.send("c-\(index)", key: "k-\(index)", partition: Int32(index)) }
+        let running = await harness.start()
+        await harness.journal.until { $0.starts.count == 2 }
+        let places = (0..<2).map { TopicPartition("test.commands", $0) }
+        running.source.post(.revoked(places, lost: false))
+        await harness.untilRevoking(running)
+        running.source.post(.revoked([places[0]], lost: true))
+        await running.source.log.until { $0.released == [places[0]] }
+        harness.gate.open("c-0", "c-1")
+        await running.source.log.until { $0.released == places }
+        try await running.stop()
+        #expect(broker.committed("test.commands", 0) == nil)
+        #expect(broker.committed("test.commands", 1)?.offset == 1)
+        #expect(broker.records("test.results").compactMap { $0.headerText("ce_subject") } == ["c-1"])
+        await harness.expectEmpty(running)
     }
 
     @Test func attemptsAreNotForgottenInARevoke() async throws {
