@@ -4,7 +4,7 @@ package enum Attribute: Int, CaseIterable, Sendable {
     case correlationid, causationid, partitionkey, expirytime, replyto, notbefore
     case actor, tenant, batchid, sagaid
     case contentType, traceparent, tracestate, baggage
-    case attempt, due, origin, firstFailed, errorClass, errorCode, replays
+    case attempt, due, origin, firstFailed, postponements, errorClass, errorCode, replays
 
     /// The header's name in binary mode.
     package var headerName: String {
@@ -17,6 +17,7 @@ package enum Attribute: Int, CaseIterable, Sendable {
         case .due: "adjutant-due"
         case .origin: "adjutant-origin"
         case .firstFailed: "adjutant-first-failed"
+        case .postponements: "adjutant-postponements"
         case .errorClass: "adjutant-error-class"
         case .errorCode: "adjutant-error-code"
         case .replays: "adjutant-replays"

@@ -41,6 +41,10 @@ package final class Work: @unchecked Sendable {
     var attempt = 0
     /// Attempts made in this process, after those that the record's headers tell of.
     var attemptsHere = 0
+    /// How often its start was put off by way of a retry topic, here and before.
+    var postponements = 0
+    /// Attempts that an outage made void, here.
+    var heldBack = 0
     var startedAt: Int64 = 0
     var finishedAt: Int64 = 0
     var firstFailedAt: Int64 = 0

@@ -36,11 +36,13 @@ extension Engine {
             await self.sendAudit(work, .retried, failure: failure, on: worker)
             // The attempt told of the world's state, not of the command's: it does not count.
             work.attempt -= 1
+            work.heldBack += 1
             self.dispatcher.withLock { $0.holdBack(work) }
         case .postponedInPlace(let delay):
             self.waitInPlace(work, milliseconds: delay)
         case .postponedTopic(let tier, let due):
             guard await self.waitForLane(work) else { return }
+            work.postponements += 1
             await self.sendAudit(work, .scheduled, failure: nil, on: worker)
             self.writer.retry(work, due: due, into: &worker.draft)
             await self.send(

@@ -16,6 +16,7 @@ extension EventWriter {
         if work.firstFailedAt > 0 {
             draft.addHeader("adjutant-first-failed") { RFC3339.append(work.firstFailedAt, to: &$0) }
         }
+        if work.postponements > 0 { draft.addHeader("adjutant-postponements", "\(work.postponements)") }
         if let failure = work.lastFailure {
             draft.addHeader("adjutant-error-class", failure.failureClass.rawValue)
             draft.addHeader("adjutant-error-code", failure.code)
@@ -83,6 +84,7 @@ extension EventWriter {
     }
 
     private static let controlNames: [[UInt8]] = [
-        "attempt", "due", "origin", "first-failed", "error-class", "error-code", "failed", "fingerprint",
+        "attempt", "due", "origin", "first-failed", "postponements", "error-class", "error-code", "failed",
+        "fingerprint",
     ].map { Array($0.utf8) }
 }

@@ -120,7 +120,7 @@ struct EventWriter: Sendable {
     func audit(_ work: Work, _ event: AuditEvent, failure: AttemptFailure?, into draft: inout OutgoingRecord) {
         draft.reset()
         if let id = self.idBytes(work) { draft.setKey(id) } else { draft.setKey(work.origin.description.utf8) }
-        self.addEnvelope(work, kind: event.type, attempt: max(1, work.attempt), to: &draft) { bytes in
+        self.addEnvelope(work, kind: event.type, attempt: Self.occasion(of: event, work), to: &draft) { bytes in
             event.type.withUTF8Buffer { bytes.append(contentsOf: $0) }
         }
         if let envelope = work.envelope, envelope.has(.traceparent) || work.traceHeaders != nil {
@@ -155,6 +155,16 @@ struct EventWriter: Sendable {
             writer.key("finishedAt")
             writer.timestamp(work.finishedAt, precision: .microseconds)
             writer.endObject()
+        }
+    }
+
+    /// What tells the events of one kind and one command apart, and is the same when one of them is sent again: the
+    /// attempt; how often the start was put off; how many attempts of that number an outage made void before.
+    private static func occasion(of event: AuditEvent, _ work: Work) -> Int {
+        switch event {
+        case .scheduled: max(1, work.postponements)
+        case .retried: max(1, work.attempt) + work.heldBack << 32
+        default: max(1, work.attempt)
         }
     }
 

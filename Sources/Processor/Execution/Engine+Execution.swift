@@ -144,6 +144,7 @@ extension Engine {
                 work.envelope = envelope
                 if work.slot.isRetry {
                     work.attempt = Int(max(0, min(envelope.integer(.attempt) ?? 0, 1_000_000)))
+                    work.postponements = Int(max(0, min(envelope.integer(.postponements) ?? 0, 1_000_000)))
                     work.firstFailedAt = envelope.microseconds(.firstFailed) ?? 0
                 }
             } catch {

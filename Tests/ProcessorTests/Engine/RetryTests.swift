@@ -1,6 +1,6 @@
 import Commands
 import Foundation
-import Processor
+@testable import Processor
 import Testing
 
 /// Retries in place and by way of a topic, and where they end.
@@ -175,6 +175,42 @@ import Testing
         let types = harness.broker.records("test.audit").compactMap { $0.headerText("ce_type") }
         #expect(types.contains("adjutant.command.scheduled"))
         #expect(!types.contains("adjutant.command.retried"))
+    }
+
+    /// Put off three times, and one of them twice, as after a crash: an id each, and the same one for the repeat.
+    @Test func everyPostponementHasAnIDOfItsOwn() async throws {
+        let clock = ManualClock()
+        let harness = try Harness(clock: clock.clock)
+        harness.broker.send(
+            "c-1", extra: [("ce_notbefore", "2026-01-01T00:00:17Z"), ("adjutant-postponements", "7")])
+        let running = await harness.start()
+        for round in 1...3 {
+            await harness.until("test.retry.5s", has: round)
+            clock.advance(milliseconds: 5000)
+        }
+        await harness.until(running) { $0.settling == 0 && $0.waitingForTime == 1 }
+        clock.advance(milliseconds: 2000)
+        await harness.until("test.results", has: 1)
+        try await running.stop()
+        let scheduled = harness.broker.records("test.audit").filter {
+            $0.headerText("ce_type") == "adjutant.command.scheduled"
+        }
+        let ids = scheduled.compactMap { $0.headerText("ce_id") }
+        #expect(ids.count == 3)
+        #expect(Set(ids).count == 3)
+        #expect(
+            harness.broker.records("test.retry.5s").map { $0.headerText("adjutant-postponements") } == ["1", "2", "3"])
+
+        // Another worker, at another time, does the second one again.
+        harness.broker.state.update { $0.committed[TopicPartition("test.retry.5s", 0)] = nil }
+        let late = ManualClock()
+        late.advance(milliseconds: 5500)
+        let again = try Harness(broker: harness.broker, clock: late.clock)
+        let repeating = await again.start([TopicPartition("test.retry.5s", 0)])
+        await again.until("test.audit", has: 5)
+        repeating.cut()
+        try await repeating.stop()
+        #expect(harness.broker.records("test.audit").last?.headerText("ce_id") == ids[1])
     }
 
     @Test func aCommandWithAsManyHeadersAsAllowedIsRetried() async throws {
