@@ -75,6 +75,10 @@ package struct AttemptFailure: Sendable {
     package var message: String
     package var problems: [Problem] = []
     package var retryAfter: Duration?
+
+    /// Bytes that a handler's code and message may take; the rest is cut off.
+    package static let codeLimit = 128
+    package static let messageLimit = 8192
 }
 
 /// The commands of one ordering key (or partition), in offset order: at most one of them runs or waits for its retry.

@@ -54,16 +54,10 @@ extension EventWriter {
         draft.setValue(of: record)
     }
 
-    /// Code and message, at most 1 KiB, cut between characters.
+    /// Code and message, at most 1 KiB.
     private static func message(_ failure: AttemptFailure) -> String {
         let text = failure.message.isEmpty ? failure.code : "\(failure.code): \(failure.message)"
-        guard text.utf8.count > 1024 else { return text }
-        var cut = ""
-        for character in text {
-            guard cut.utf8.count + character.utf8.count <= 1021 else { break }
-            cut.append(character)
-        }
-        return cut + "…"
+        return text.cut(toBytes: 1024)
     }
 
     /// How often the command was replayed: its own header, as far as it is a sane number.

@@ -208,8 +208,10 @@ extension Engine {
         switch result {
         case .success(let output): return .succeeded(output: output)
         case .failure(let error as CommandError):
+            // A code becomes a header, and one that is too large would make the worker's own retry record poison.
             failure = AttemptFailure(
-                failureClass: error.failureClass, code: error.code, message: error.message, problems: error.problems,
+                failureClass: error.failureClass, code: error.code.cut(toBytes: AttemptFailure.codeLimit),
+                message: error.message.cut(toBytes: AttemptFailure.messageLimit), problems: error.problems,
                 retryAfter: error.retryAfter)
         case .failure(let error as PoisonReason):
             failure = AttemptFailure(failureClass: .poison, code: error.code, message: error.message)

@@ -263,6 +263,32 @@ import Testing
         #expect(message.dropFirst(6).dropLast().allSatisfy { $0 == "ü" || $0 == "👨‍👩‍👧‍👦" })
     }
 
+    /// A code that is a story: the retry record must stay readable, and the dead letter too.
+    @Test func anEndlessCodeIsCut() async throws {
+        let clock = ManualClock()
+        let code = String(repeating: "ü", count: 6000)
+        let harness = try Harness(retry: .fixed(.seconds(5), attempts: 2), clock: clock.clock) { _, _, _ in
+            throw CommandError.transient(code, String(repeating: "x", count: 100_000))
+        }
+        harness.broker.send("c-1")
+        let running = await harness.start()
+        await harness.until("test.retry.5s", has: 1)
+        clock.advance(milliseconds: 5000)
+        await harness.until("test.audit", has: 3)
+        try await running.stop()
+        #expect(harness.journal.value.attempts("c-1") == [1, 2])
+        let cut = String(repeating: "ü", count: 62) + "…"
+        for topic in ["test.retry.5s", "test.dlt"] {
+            let record = try #require(harness.broker.records(topic).first)
+            #expect(record.headerText("adjutant-error-code") == cut)
+            #expect(record.headers.allSatisfy { $0.value.count <= 1024 })
+        }
+        let failure = try #require(harness.broker.records("test.failures").first)
+        #expect(failure.json["class"] as? String == "exhausted")
+        #expect(failure.json["code"] as? String == cut)
+        #expect((failure.json["message"] as? String)?.utf8.count == 8192)
+    }
+
     @Test func aStopDoesNotForgetAttempts() async throws {
         let clock = ManualClock()
         let harness = try Harness(retry: .fixed(.seconds(1), attempts: 3), clock: clock.clock, script: Self.flaky)
