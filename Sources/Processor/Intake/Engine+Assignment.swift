@@ -194,11 +194,9 @@ extension Engine {
         self.commitSynchronously(nil, within: commitWithin)
         let partitions = self.dispatcher.withLock { Array($0.slots.keys) }
         self.dispatcher.withLock { $0.remove(partitions) }
-        if let (revoked, _) = state.revoking {
-            // The group still waits for the answer to a revoke, and leaving it would wait for that too.
-            state.revoking = nil
-            try? self.source.release(revoked)
-        }
+        // The group still waits for the answer to a revoke, and leaving it would wait for that too.
+        for revoke in state.revoking { try? self.source.release(revoke.partitions) }
+        state.revoking.removeAll()
         self.source.close()
         // First those who send, as far as they can be stopped.
         self.executor.stop(milliseconds: 200)
