@@ -10,10 +10,13 @@ public struct CommandContext: Sendable {
     public let maxAttempts: Int
     /// When this attempt times out.
     public let deadline: ContinuousClock.Instant
+    let database: (any CommandDatabase)?
+
     package init(
         envelope: Envelope, surroundings: ContextSurroundings, attempt: Int, maxAttempts: Int,
-        deadline: ContinuousClock.Instant
+        deadline: ContinuousClock.Instant, database: (any CommandDatabase)? = nil
     ) {
+        self.database = database
         self.envelope = envelope
         self.surroundings = surroundings
         self.attempt = attempt

@@ -22,6 +22,8 @@ package final class Engine: Sendable {
     let domains: [ProcessedDomain]
     let reader: EnvelopeReader
     let source: any CommandSource
+    /// What remembers finished commands; nil without a database.
+    let ledger: (any CommandLedger)?
     let executor = LaneExecutor()
     let dispatcher: Mutex<Dispatcher>
     let workers = Mutex<[Worker]>([])
@@ -43,11 +45,13 @@ package final class Engine: Sendable {
     }
 
     package init(
-        domains: [ProcessedDomain], source: any CommandSource, settings: EngineSettings, group: String,
+        domains: [ProcessedDomain], source: any CommandSource, ledger: (any CommandLedger)? = nil,
+        settings: EngineSettings, group: String,
         limits: EnvelopeLimits = EnvelopeLimits(), clock: EngineClock = .system, logger: Logger
     ) {
         self.domains = domains
         self.source = source
+        self.ledger = ledger
         self.settings = settings
         self.group = group
         self.reader = EnvelopeReader(limits: limits)

@@ -154,6 +154,8 @@ package final class PartitionSlot: @unchecked Sendable {
     let domain: ProcessedDomain
     let isRetry: Bool
     let surroundings: ContextSurroundings
+    /// In which the worker owns the partition by the ledger; set before the partition's first record is taken.
+    var ledgerEpoch: Int64 = 0
     /// Rises with every assignment of the process.
     let epoch: UInt64
 

@@ -38,6 +38,14 @@ extension Engine {
             work.attempt -= 1
             work.heldBack += 1
             self.dispatcher.withLock { $0.holdBack(work) }
+        case .repeated(let outcome):
+            guard await self.waitForLane(work) else { return }
+            await self.sendAgain(work, outcome, on: worker)
+            self.settle(work, plainSuccess: false)
+        case .doubled:
+            guard await self.waitForLane(work) else { return }
+            await self.sendAudit(work, .duplicate, failure: nil, on: worker)
+            self.settle(work, plainSuccess: false)
         case .postponedInPlace(let delay):
             self.waitInPlace(work, milliseconds: delay)
         case .postponedTopic(let tier, let due):
@@ -79,6 +87,32 @@ extension Engine {
         await self.send(
             worker, to: work.slot.domain.deadLetterTopic, partition: work.origin.partition, for: work)
         await self.sendAudit(work, .deadlettered, failure: failure, on: worker)
+    }
+
+    /// Sends a finished command's outcome again. The first time, when nothing tells that it ever left, all of it goes out.
+    private func sendAgain(_ work: Work, _ outcome: LedgerOutcome, on worker: Worker) async {
+        work.attempt = outcome.attempts
+        let startedAt = work.startedAt
+        work.startedAt = outcome.startedAt
+        work.finishedAt = outcome.finishedAt
+        let isSameRecord = work.origin == outcome.origin
+        if let failure = outcome.failure {
+            if isSameRecord {
+                await self.fail(work, failure, on: worker)
+            } else {
+                self.writer.failure(work, failure, into: &worker.draft)
+                await self.send(worker, to: work.slot.domain.failuresTopic, for: work)
+                if let topic = self.replyTopic(of: work) { await self.send(worker, to: topic, for: work) }
+            }
+        } else {
+            self.writer.result(work, output: outcome.output, into: &worker.draft)
+            await self.send(worker, to: work.slot.domain.resultsTopic, for: work)
+            if let topic = self.replyTopic(of: work) { await self.send(worker, to: topic, for: work) }
+            if isSameRecord { await self.sendAudit(work, .succeeded, failure: nil, on: worker) }
+        }
+        work.startedAt = startedAt
+        work.finishedAt = self.clock.wall()
+        await self.sendAudit(work, .duplicate, failure: nil, on: worker)
     }
 
     private func sendAudit(_ work: Work, _ event: AuditEvent, failure: AttemptFailure?, on worker: Worker) async {

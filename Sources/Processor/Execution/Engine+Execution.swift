@@ -18,6 +18,10 @@ enum Disposition {
     /// Not to be run yet: `notbefore` lies ahead, so many milliseconds.
     case postponedInPlace(delay: Int64)
     case postponedTopic(RetryTier, due: Int64)
+    /// The command was finished before: its outcome goes out again, by the same ids.
+    case repeated(LedgerOutcome)
+    /// Another record of the same command is under way and will have the outcome.
+    case doubled
 }
 
 extension Engine {
@@ -107,30 +111,48 @@ extension Engine {
     private func execute(_ work: Work, on worker: Worker) async {
         let now = self.clock.wall()
         work.startedAt = now
-        let disposition: Disposition
-        switch self.prepare(work, now: now) {
-        case .end(let decided):
+        let preparation = self.prepare(work, now: now)
+        var command: LedgerCommand?
+        if let ledger = self.ledger {
+            command = self.ledgerCommand(work)
+            if let command {
+                let finding = await ledger.look(command)
+                guard let decided = self.decide(finding, about: work, preparation) else {
+                    return self.dispatcher.withLock { $0.abandoned(work) }
+                }
+                if case .end(let disposition) = decided {
+                    work.finishedAt = work.finishedAt == 0 ? now : work.finishedAt
+                    return await self.finish(work, disposition, command: command, scope: nil, on: worker)
+                }
+            }
+        }
+        switch preparation {
+        case .end(let disposition):
             work.finishedAt = now
-            disposition = decided
+            await self.finish(work, disposition, command: command, scope: nil, on: worker)
         case .run(let entry, let envelope):
             if let gate = work.slot.domain.gates[entry.type], !self.admit(work, by: gate) { return }
             work.attempt += 1
             work.attemptsHere += 1
+            let scope = command.flatMap { self.ledger?.scope(of: $0) }
             let monotonic = self.clock.monotonic()
             worker.begin(work, at: monotonic, deadline: monotonic + entry.policy.timeout.wholeMicroseconds)
-            let result = await self.attempt(work, entry: entry, envelope: envelope)
+            let result = await self.attempt(work, entry: entry, envelope: envelope, database: scope)
             let (isOurs, wasCancelled) = worker.end()
             worker.isSpent = wasCancelled
             // The watchdog has settled the attempt: what came of it now is too late.
-            guard isOurs else { return }
+            guard isOurs else {
+                scope?.abandon()
+                return
+            }
             work.finishedAt = self.clock.wall()
             let judged = self.judge(result, of: work, policy: entry.policy, wasCancelled: wasCancelled)
-            disposition = self.leaveGate(work, entry: entry, with: judged)
+            let disposition = self.leaveGate(work, entry: entry, with: judged)
+            await self.finish(work, disposition, command: command, scope: scope, on: worker)
         }
-        await self.complete(work, disposition, on: worker)
     }
 
-    private enum Preparation {
+    enum Preparation {
         case run(HandlerEntry, Envelope)
         case end(Disposition)
     }
@@ -188,10 +210,12 @@ extension Engine {
         return .run(entry, envelope)
     }
 
-    private func attempt(_ work: Work, entry: HandlerEntry, envelope: Envelope) async -> Result<[UInt8], any Error> {
+    private func attempt(
+        _ work: Work, entry: HandlerEntry, envelope: Envelope, database: (any LedgerScope)?
+    ) async -> Result<[UInt8], any Error> {
         let context = CommandContext(
             envelope: envelope, surroundings: work.slot.surroundings, attempt: work.attempt,
-            maxAttempts: entry.policy.retry.attempts, deadline: .now + entry.policy.timeout)
+            maxAttempts: entry.policy.retry.attempts, deadline: .now + entry.policy.timeout, database: database)
         do {
             return .success(
                 try await self.traced(work, envelope) { try await entry.run(context, self.reader.limits) })

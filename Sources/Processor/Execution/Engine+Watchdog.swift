@@ -48,7 +48,10 @@ extension Engine {
         let disposition = self.leaveGate(work, entry: entry, with: timedOut)
         let helper = Worker()
         // Not on the lane threads: handlers may block all of them.
-        Task { await self.complete(work, disposition, on: helper) }
+        Task {
+            await self.finish(
+                work, disposition, command: self.ledger == nil ? nil : self.ledgerCommand(work), scope: nil, on: helper)
+        }
         self.executor.nudge()
     }
 

@@ -7,10 +7,12 @@ extension Engine {
     /// Takes newly assigned partitions on: from the committed offset, past what the commit's metadata says is done.
     func assign(_ partitions: [TopicPartition]) {
         do {
-            guard let committed = try self.committedOffsets(of: partitions) else { return }
+            guard let committed = try self.committedOffsets(of: partitions),
+                let epochs = self.ledgerEpochs(of: committed.map(\.partition))
+            else { return }
             var starts: [(partition: TopicPartition, offset: Int64?)] = []
             self.dispatcher.withLock { dispatcher in
-                for entry in committed {
+                for (entry, epoch) in zip(committed, epochs) {
                     guard let domain = self.domain(of: entry.partition.topic) else { continue }
                     let metadata = self.metadata(entry)
                     let slot = PartitionSlot(
@@ -18,6 +20,7 @@ extension Engine {
                         progress: PartitionProgress(base: entry.offset ?? 0, completed: metadata.completed),
                         surroundings: self.surroundings[domain.names]!)
                     slot.memos = metadata.memos
+                    slot.ledgerEpoch = epoch
                     if entry.offset == nil { slot.progress.startAnywhere() }
                     dispatcher.assign(slot)
                     starts.append((entry.partition, entry.offset))
@@ -42,6 +45,21 @@ extension Engine {
             } catch let failure as SourceFailure where !failure.isFatal && failure.kind != .missing {
                 guard !self.control.withLock({ $0.stopRequested }) else { return nil }
                 self.logger.warning("the group's offsets cannot be read yet", metadata: ["error": "\(failure)"])
+                Thread.sleep(forTimeInterval: 0.2)
+            }
+        }
+    }
+
+    /// Shuts earlier owners of the partitions out of the database; nil when the engine is to stop. Waits for a database
+    /// that is away, and for a transaction of an earlier owner that is still open.
+    private func ledgerEpochs(of partitions: [TopicPartition]) -> [Int64]? {
+        guard let ledger = self.ledger, !partitions.isEmpty else { return partitions.map { _ in 0 } }
+        while true {
+            do {
+                return try ledger.own(partitions)
+            } catch {
+                guard !self.control.withLock({ $0.stopRequested }) else { return nil }
+                self.logger.warning("the database cannot be told of new partitions yet", metadata: ["error": "\(error)"])
                 Thread.sleep(forTimeInterval: 0.2)
             }
         }
@@ -200,6 +218,7 @@ extension Engine {
         self.source.close()
         // First those who send, as far as they can be stopped.
         self.executor.stop(milliseconds: 200)
+        self.ledger?.close()
         self.sink.close()
     }
 }

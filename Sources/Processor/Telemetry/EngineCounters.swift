@@ -9,6 +9,8 @@ package final class EngineCounters: Sendable {
     package let retried = Atomic<Int>(0)
     package let deadLettered = Atomic<Int>(0)
     package let acknowledged = Atomic<Int>(0)
+    /// Commands that had their outcome before.
+    package let repeated = Atomic<Int>(0)
     package let outages = Atomic<Int>(0)
     /// Threads that handlers have blocked, in all.
     package let blockedThreads = Atomic<Int>(0)
@@ -50,6 +52,7 @@ package final class EngineCounters: Sendable {
             self.failed.add(1, ordering: .relaxed)
             if failure.failureClass.isDeadLettered { self.deadLettered.add(1, ordering: .relaxed) }
         case .retryInPlace, .retryTopic, .heldBack: self.retried.add(1, ordering: .relaxed)
+        case .repeated, .doubled: self.repeated.add(1, ordering: .relaxed)
         case .postponedInPlace, .postponedTopic: break
         }
     }

@@ -104,7 +104,7 @@ final class EngineMetrics: Sendable {
             if failure.failureClass.isDeadLettered { self.deadLetters[domain]?.increment() }
         case .retryInPlace, .heldBack: self.retries[domain]?["in_place"]?.increment()
         case .retryTopic(_, let tier, _): self.retries[domain]?[tier.name]?.increment()
-        case .postponedInPlace, .postponedTopic: break
+        case .postponedInPlace, .postponedTopic, .repeated, .doubled: break
         }
     }
 

@@ -1,0 +1,53 @@
+import Logging
+import PostgresClient
+
+/// A connection of one loop that is made anew when it is lost.
+///
+/// `@unchecked Sendable`: used by its loop only, one call at a time.
+final class LedgerConnection: @unchecked Sendable {
+    private let configuration: PostgresConfiguration
+    private let logger: Logger
+    private var connection: PostgresConnection?
+    private var failures = 0
+
+    init(configuration: PostgresConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    func open() async throws -> PostgresConnection {
+        if let connection = self.connection, connection.isUsable { return connection }
+        let connection = try await PostgresConnection.connect(self.configuration, logger: self.logger)
+        self.connection = connection
+        return connection
+    }
+
+    func run(_ calls: [PostgresCall]) async throws -> [PostgresRows] {
+        let rows = try await self.open().run(calls)
+        self.failures = 0
+        return rows
+    }
+
+    func succeeded() { self.failures = 0 }
+
+    /// Waits a little after a failure, longer after each further one.
+    func failed(_ error: any Error) async {
+        self.failures += 1
+        self.logger.log(
+            level: self.failures == 1 || self.failures % 20 == 0 ? .warning : .debug,
+            "the database does not do what it is asked; trying again", metadata: ["error": "\(error)"])
+        if let connection = self.connection, !connection.isUsable { self.connection = nil }
+        try? await Task.sleep(for: .milliseconds(min(1000, 20 << min(self.failures, 6))))
+    }
+
+    /// Gives the connection up, whatever it does.
+    func discard() {
+        self.connection?.close()
+        self.connection = nil
+    }
+
+    func close() {
+        self.connection?.close()
+        self.connection = nil
+    }
+}

@@ -1,0 +1,71 @@
+import Commands
+import PostgresClient
+import Processor
+
+/// A row of `adjutant.commands`, as far as the inbox looks at it.
+struct StoredCommand {
+    let domain: String
+    let id: String
+    let state: String
+    let replays: Int
+    let run: Int64
+    let isFinal: Bool
+    let outcome: LedgerOutcome
+
+    /// - Parameter row: Of a statement whose columns are those of ``LedgerSQL/look``.
+    init(_ row: PostgresRow) throws {
+        self.domain = try row.get(0)
+        self.id = try row.get(1)
+        self.state = try row.get(2)
+        let failureClass: String? = try row.get(3)
+        let code: String? = try row.get(4)
+        let message: String? = try row.get(5)
+        let problems: String? = try row.get(6)
+        let attempts: Int = try row.get(7)
+        let isDeadLettered: Bool = try row.get(8)
+        self.replays = try row.get(9)
+        let topic: String? = try row.get(10)
+        let partition: Int32? = try row.get(11)
+        let offset: Int64? = try row.get(12)
+        let startedAt: PostgresTimestamp? = try row.get(13)
+        let finishedAt: PostgresTimestamp? = try row.get(14)
+        let output: [UInt8]? = try row.get(15)
+        self.run = try row.get(16)
+        self.isFinal = finishedAt != nil
+        var failure: AttemptFailure?
+        if self.state != LedgerEntry.State.succeeded.rawValue {
+            failure = AttemptFailure(
+                failureClass: failureClass.flatMap { FailureClass(rawValue: $0) } ?? .permanent, code: code ?? "",
+                message: message ?? "", problems: problems.map(ProblemList.decode) ?? [])
+        }
+        self.outcome = LedgerOutcome(
+            failure: failure, output: output ?? [], attempts: attempts, startedAt: startedAt?.microseconds ?? 0,
+            finishedAt: finishedAt?.microseconds ?? 0, isDeadLettered: isDeadLettered,
+            origin: RecordOrigin(topic: topic ?? "", partition: partition ?? 0, offset: offset ?? 0))
+    }
+
+    /// What it means for a command that is about to run.
+    func finding(for command: LedgerCommand) -> LedgerFinding {
+        guard self.isFinal else {
+            // The record that waits for its next attempt, and not another one of the same command?
+            return command.origin == self.outcome.origin ? .fresh : .underWay
+        }
+        if self.outcome.isDeadLettered, command.replays > self.replays { return .fresh }
+        return .finished(self.outcome)
+    }
+}
+
+/// What a command is found by.
+struct CommandKey: Hashable {
+    let domain: String
+    let id: String
+
+    init(domain: String, id: String) {
+        self.domain = domain
+        self.id = id
+    }
+
+    init(_ command: LedgerCommand) {
+        self.init(domain: command.domain, id: DatabaseText.id(command.envelope))
+    }
+}
