@@ -21,6 +21,7 @@ let package = Package(
     targets: [
         // System libraries: module map and shim, no logic.
         .systemLibrary(name: "CRDKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CJemalloc", pkgConfig: "jemalloc", providers: [.apt(["libjemalloc-dev"])]),
 
         // The model: values and protocols, no I/O.
@@ -61,6 +62,18 @@ let package = Package(
             ]
         ),
         .target(name: "KafkaTransport", dependencies: ["KafkaClient", "Processor", "Commands"]),
+
+        // PostgreSQL.
+        .target(
+            name: "PostgresClient",
+            dependencies: [
+                "CLibPQ",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+
+        .target(name: "PostgresServer"),
 
         // Ordinary users of the library.
         .target(name: "Commerce", dependencies: ["Commands", "JSONCoding"]),
@@ -104,6 +117,9 @@ let package = Package(
             ]),
         .testTarget(name: "ToolKitTests", dependencies: ["ToolKit", "Commands", "JSONCoding", "TopicDeclarations"]),
         .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient"]),
+        .testTarget(
+            name: "PostgresClientTests",
+            dependencies: ["PostgresClient", "PostgresServer", .product(name: "Logging", package: "swift-log")]),
         .testTarget(name: "IntegrationTests", dependencies: ["KafkaClient", "Commands", "Processor"]),
     ]
 )

@@ -58,5 +58,6 @@ set_up() {
         want_command pkg-config pkg-config
         want_library rdkafka librdkafka-dev
         want_library jemalloc libjemalloc-dev
+        want_library libpq libpq-dev
     ) "$@"
 }

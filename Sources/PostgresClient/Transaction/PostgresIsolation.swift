@@ -1,0 +1,14 @@
+/// How a transaction sees others (chapter 13.2 of PostgreSQL's manual).
+package enum PostgresIsolation: Sendable {
+    case readCommitted
+    case repeatableRead
+    case serializable
+
+    var begin: PostgresStatement {
+        switch self {
+        case .readCommitted: "BEGIN ISOLATION LEVEL READ COMMITTED"
+        case .repeatableRead: "BEGIN ISOLATION LEVEL REPEATABLE READ"
+        case .serializable: "BEGIN ISOLATION LEVEL SERIALIZABLE"
+        }
+    }
+}

@@ -1,0 +1,170 @@
+import Foundation
+import PostgresServer
+import Testing
+
+@testable import PostgresClient
+
+@Suite("Connection", .needsServer, .timeLimit(.minutes(2)))
+struct ConnectionTests {
+    @Test("values of every type, arrays and nulls come back as they went")
+    func values() async throws {
+        try await RealServer.with { server in
+            let connection = try await server.connect()
+            let id = UUID()
+            let row = try await connection.query(
+                """
+                SELECT $1::bool, $2::int4, $3::int8, $4::float8, $5::text, $6::bytea, $7::uuid, $8::timestamptz,
+                    $9::jsonb, $10::text, $8::timestamptz::text AS moment
+                """,
+                [
+                    .bool(true), .int4(-5), .int64(.min), .double(1.5), .text("Grüße 🎈"), .bytes([0, 255, 1]),
+                    .uuid(id), .timestamp(PostgresTimestamp(microseconds: 1_700_000_000_123_456)),
+                    .json(#"{"a": [1, null]}"#), .null,
+                ]
+            ).only
+            #expect(try row.get(0) == true)
+            #expect(try row.get(1) == Int32(-5))
+            #expect(try row.get(1) == -5)
+            #expect(try row.get(2) == Int64.min)
+            #expect(try row.get(3) == 1.5)
+            #expect(try row.get(4) == "Grüße 🎈")
+            #expect(try row.get(5) == [UInt8]([0, 255, 1]))
+            #expect(try row.get(6) == id)
+            #expect(try row.get(7) == PostgresTimestamp(microseconds: 1_700_000_000_123_456))
+            #expect(try row.get(8) == #"{"a": [1, null]}"#)
+            #expect(try row.get(9) == String?.none)
+            #expect(try row.get("moment", as: String.self).hasPrefix("2023-11-14 22:13:20.123456"))
+            #expect(throws: PostgresError.self) { try row.get(9, as: String.self) }
+            #expect(throws: PostgresError.self) { try row.get(4, as: Int64.self) }
+            #expect(throws: PostgresError.self) { try row.get("absent", as: String.self) }
+
+            let texts: [String?] = ["a", nil, "", "{\"q,\\"]
+            let numbers: [Int64?] = [1, nil, .max]
+            let arrays = try await connection.query(
+                """
+                SELECT $1::text[], $2::int8[], $3::bytea[], $4::int4[], $5::timestamptz[], $6::bool[], $7::text[],
+                    (SELECT count(*) FROM unnest($1::text[], $2::int8[]))
+                """,
+                [
+                    .texts(texts), .int64s(numbers), .bytes([[1, 0], []]), .int4s([Int32(7)]),
+                    .timestamps([PostgresTimestamp(microseconds: 0)]), .bools([true, nil, false]), .texts([String]()),
+                ]
+            ).only
+            #expect(try arrays.get(0) == texts)
+            #expect(try arrays.get(1) == numbers)
+            #expect(try arrays.get(2) == [[UInt8]]([[1, 0], []]))
+            #expect(try arrays.get(3) == [Int32(7)])
+            #expect(try arrays.get(4) == [PostgresTimestamp(microseconds: 0)])
+            #expect(try arrays.get(5) == [Bool?]([true, nil, false]))
+            #expect(try arrays.get(6) == [String]())
+            #expect(try arrays.get(7) == 4)
+        }
+    }
+
+    @Test("limits are set on every connection, also when the URL says otherwise")
+    func limits() async throws {
+        try await RealServer.with { server in
+            let url = server.url + "&options=-c%20statement_timeout%3D0%20-c%20work_mem%3D1MB"
+            var configuration = try PostgresConfiguration(url: url)
+            configuration.statementTimeout = .milliseconds(12_345)
+            let connection = try await PostgresConnection.connect(configuration, logger: RealServer.logger)
+            let row = try await connection.query(
+                """
+                SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),
+                    current_setting('idle_in_transaction_session_timeout'), current_setting('work_mem'),
+                    current_setting('application_name')
+                """
+            ).only
+            #expect(try row.get(0) == "12345ms")
+            #expect(try row.get(1) == "10s")
+            #expect(try row.get(2) == "15s")
+            #expect(try row.get(3) == "1MB")
+            #expect(try row.get(4) == "adjutant")
+        }
+    }
+
+    @Test("statements sent together stand or fall together, and the connection is usable after a failure")
+    func together() async throws {
+        try await RealServer.with { server in
+            let connection = try await server.connect()
+            try await connection.query("CREATE TABLE t (id int8 PRIMARY KEY, name text NOT NULL)")
+            let insert: PostgresStatement = "INSERT INTO t VALUES ($1, $2)"
+            let rows = try await connection.run([
+                PostgresCall(insert, [.int64(1), .text("a")]), PostgresCall(insert, [.int64(2), .text("b")]),
+                PostgresCall("SELECT count(*) FROM t"),
+            ])
+            #expect(rows.map(\.affected) == [1, 1, 1])
+            #expect(try rows[2].only.get(0) == 2)
+            let error = await #expect(throws: PostgresError.self) {
+                try await connection.run([
+                    PostgresCall(insert, [.int64(3), .text("c")]), PostgresCall(insert, [.int64(1), .text("d")]),
+                    PostgresCall("SELECT name FROM t WHERE id = $1", [.int64(3)]),
+                ])
+            }
+            #expect(error?.sqlState == .uniqueViolation)
+            #expect(error?.kind == .constraint("t_pkey"))
+            #expect(error?.statementIndex == 1)
+            #expect(error?.table == "t")
+            // The statement that was skipped had not been prepared; it is now.
+            let found = try await connection.query("SELECT name FROM t WHERE id = $1", [.int64(3)])
+            #expect(found.isEmpty)
+            #expect(try await connection.query("SELECT count(*) FROM t").only.get(0) == 2)
+        }
+    }
+
+    @Test("a transaction commits what its body did, or nothing; a savepoint undoes its own only")
+    func transaction() async throws {
+        try await RealServer.with { server in
+            let connection = try await server.connect()
+            try await connection.query("CREATE TABLE t (id int8 PRIMARY KEY)")
+            let insert: PostgresStatement = "INSERT INTO t VALUES ($1)"
+            try await connection.transaction { transaction in
+                try await transaction.query(insert, [.int64(1)])
+                try await transaction.savepoint { try await $0.query(insert, [.int64(2)]) }
+                await #expect(throws: PostgresError.self) {
+                    try await transaction.savepoint { inner in
+                        try await inner.query(insert, [.int64(3)])
+                        try await inner.savepoint { try await $0.query(insert, [.int64(4)]) }
+                        try await inner.query(insert, [.int64(1)])
+                    }
+                }
+                try await transaction.savepoint { _ in }
+                try await transaction.query(insert, [.int64(5)])
+            }
+            struct Stop: Error {}
+            await #expect(throws: Stop.self) {
+                try await connection.transaction { transaction in
+                    try await transaction.query(insert, [.int64(6)])
+                    throw Stop()
+                }
+            }
+            let ids = try await connection.query("SELECT id FROM t ORDER BY id").map { try $0.get(0, as: Int.self) }
+            #expect(ids == [1, 2, 5])
+        }
+    }
+
+    @Test("COMMIT after a statement's swallowed failure is an error")
+    func swallowed() async throws {
+        try await RealServer.with { server in
+            let connection = try await server.connect()
+            let error = await #expect(throws: PostgresError.self) {
+                try await connection.transaction { transaction in
+                    _ = try? await transaction.query("SELECT 1 / 0")
+                }
+            }
+            #expect(error?.code == .rolledBack)
+            #expect(error?.sqlState?.rawValue == "22012")
+            // The server's own answer counts too, for what this side does not know of.
+            let told = await #expect(throws: PostgresError.self) {
+                try await connection.transaction { transaction in
+                    try await transaction.query("ROLLBACK AND CHAIN")
+                    try await transaction.query("ROLLBACK")
+                    try await transaction.query("BEGIN")
+                    _ = try? await connection.query("SELECT 1 / 0")
+                }
+            }
+            #expect(told?.code == .rolledBack)
+            #expect(try await connection.query("SELECT 1").only.get(0) == 1)
+        }
+    }
+}
