@@ -61,7 +61,10 @@ let package = Package(
                 .product(name: "Metrics", package: "swift-metrics"),
             ]
         ),
-        .target(name: "KafkaTransport", dependencies: ["KafkaClient", "Processor", "Commands"]),
+        .target(name: "KafkaTransport", dependencies: ["KafkaClient", "Processor", "Commands", "DeadLetters"]),
+
+        // Finding, grouping and replaying dead letters.
+        .target(name: "DeadLetters", dependencies: ["Commands", "JSONCoding", "Processor", "TopicDeclarations"]),
 
         // PostgreSQL.
         .target(
@@ -83,7 +86,8 @@ let package = Package(
         .target(
             name: "ToolKit",
             dependencies: [
-                "Commands", "JSONCoding", "KafkaClient", "KafkaTransport", "Lab", "Processor", "TopicDeclarations",
+                "Commands", "DeadLetters", "JSONCoding", "KafkaClient", "KafkaTransport", "Lab", "Processor",
+                "TopicDeclarations",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -109,6 +113,7 @@ let package = Package(
         .testTarget(name: "JSONCodingTests", dependencies: ["JSONCoding"]),
         .testTarget(name: "CommandsTests", dependencies: ["Commands"]),
         .testTarget(name: "TopicDeclarationsTests", dependencies: ["Commands", "TopicDeclarations"]),
+        .testTarget(name: "DeadLettersTests", dependencies: ["DeadLetters", "Commands", "JSONCoding", "Processor"]),
         .testTarget(name: "ProcessorTests", dependencies: ["Processor", "Commands"]),
         .testTarget(
             name: "CommerceTests",

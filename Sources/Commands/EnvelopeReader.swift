@@ -25,7 +25,7 @@ package struct EnvelopeReader: Sendable {
     private func index(of record: Record) throws(PoisonReason) -> AttributeIndex {
         var index = AttributeIndex()
         let allowed = min(self.limits.headers, Self.mostHeaders)
-        // A retry record carries a few headers more than its command did.
+        // A retry record carries a few headers more than its command did, and a replayed command one.
         guard record.headers.count <= allowed || self.hasAllowedHeaders(record, allowed) else {
             throw PoisonReason(
                 code: "TOO_MANY_HEADERS",
@@ -61,7 +61,8 @@ package struct EnvelopeReader: Sendable {
     private func hasAllowedHeaders(_ record: Record, _ allowed: Int) -> Bool {
         guard record.headers.count <= allowed + 8 else { return false }
         let own = record.headers.count { header in
-            AttributeNames.shared.attribute(record.bytes, header.name)?.isRetryControl ?? false
+            AttributeNames.shared.attribute(record.bytes, header.name).map { $0.isRetryControl || $0 == .replays }
+                ?? false
         }
         return record.headers.count - own <= allowed
     }

@@ -2,8 +2,13 @@
 package enum Fingerprint {
     /// Sixteen hexadecimal digits.
     package static func make(failureClass: FailureClass, code: String, type: String, message: String) -> String {
+        self.make(failureClass: failureClass.rawValue, code: code, type: type, message: message)
+    }
+
+    /// The same for failures that others classified.
+    package static func make(failureClass: String, code: String, type: String, message: String) -> String {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for text in [failureClass.rawValue, code, type, self.normalise(message)] {
+        for text in [failureClass, code, type, self.normalise(message)] {
             for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
             hash = (hash ^ 0xff) &* 0x100_0000_01b3
         }

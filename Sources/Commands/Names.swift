@@ -35,6 +35,10 @@ public struct Domain: Hashable, Sendable, RawRepresentable, ExpressibleByStringL
     public var failuresTopic: String { "\(self.rawValue).failures" }
     public var auditTopic: String { "\(self.rawValue).audit" }
     public var deadLetterTopic: String { "\(self.rawValue).dlt" }
+    /// What was done about dead letters: replay jobs, and letters discarded, resolved or restored.
+    public var deadLetterJobsTopic: String { "\(self.rawValue).dlt.jobs" }
+    /// Copies of dead letters that were replayed too often.
+    public var parkedLettersTopic: String { "\(self.rawValue).dlt.parked" }
 
     /// The topic of one retry tier, for example `commerce.retry.5s`.
     public func retryTopic(_ tier: RetryTier) -> String { "\(self.rawValue).retry.\(tier.name)" }

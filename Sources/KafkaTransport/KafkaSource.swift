@@ -26,6 +26,7 @@ package final class KafkaSource: CommandSource {
             case .revoked(let partitions, let isLost): .revoked(partitions.map(\.ours), lost: isLost)
             case .committed(let partitions, let error):
                 .committed(partitions.map(\.ours), failure: error.map { SourceFailure($0) })
+            case .reachedEnd: nil
             case .failed(let error): .failed(SourceFailure(error))
             }
     }

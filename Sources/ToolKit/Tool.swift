@@ -19,12 +19,13 @@ package struct Tool: AsyncParsableCommand {
               adjutant broker --port 9092 &
               adjutant worker -b localhost:9092 --domain lab &
               adjutant send -b localhost:9092 --domain lab --type lab.run --wait 10
+              adjutant dlt groups -b localhost:9092 --domain lab
               adjutant --generate-completion-script bash > adjutant.bash
             """,
         version: "0.1.0",
         subcommands: [
-            DemoCommand.self, WorkerCommand.self, SendCommand.self, TopicsCommand.self, HandlersCommand.self,
-            InvokeCommand.self, BrokerCommand.self, BenchCommand.self,
+            DemoCommand.self, WorkerCommand.self, SendCommand.self, TopicsCommand.self, DltCommand.self,
+            HandlersCommand.self, InvokeCommand.self, BrokerCommand.self, BenchCommand.self,
         ])
 
     package init() {}

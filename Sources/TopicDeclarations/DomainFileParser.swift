@@ -84,9 +84,10 @@ struct DomainFileParser {
             return nil
         }
         let suffix = pair.name.dropFirst(domain.count + 1)
-        if let role = TopicRole.required.first(where: { $0.suffix == suffix }) { return role }
+        let fixed = TopicRole.required + TopicRole.optional
+        if let role = fixed.first(where: { $0.suffix == suffix }) { return role }
         guard suffix.hasPrefix("retry.") else {
-            let known = TopicRole.required.map(\.suffix).joined(separator: ", ")
+            let known = fixed.map(\.suffix).joined(separator: ", ")
             self.log.add(
                 pair.mark, pair.key,
                 "is none of a domain's topics: after \(domain). comes \(known) or retry.<delay>")

@@ -18,6 +18,7 @@ struct DomainRules {
         let commands = self.drafts.first { $0.role == .commands }
         for draft in self.drafts {
             self.checkCleanup(draft, log: &log)
+            if draft.role == .deadLetterJobs { self.checkJobs(draft, log: &log) }
             if let commands { self.checkAgainstCommands(draft, commands, log: &log) }
             if case .retry(let tier) = draft.role, case .milliseconds(let kept) = draft.settings.retention,
                 kept <= tier.milliseconds
@@ -32,7 +33,7 @@ struct DomainRules {
     private func checkCleanup(_ draft: TopicDraft, log: inout IssueLog) {
         guard draft.settings.cleanup?.contains(.compact) == true else { return }
         switch draft.role {
-        case .deadLetters:
+        case .deadLetters, .parkedLetters:
             log.add(
                 draft.mark(of: "cleanup"), "\(draft.key).cleanup",
                 "must be delete: a dead-letter topic is never compacted, since dead letters of one key are all kept")
@@ -40,12 +41,36 @@ struct DomainRules {
             log.add(
                 draft.mark(of: "cleanup"), "\(draft.key).cleanup",
                 "must be delete: compaction would drop all but the last command of a key")
-        case .results, .failures, .audit, nil: break
+        case .results, .failures, .audit, .deadLetterJobs, nil: break
+        }
+    }
+
+    /// What was done about a letter must be known as long as the letter is there, or it would be replayed again.
+    private func checkJobs(_ draft: TopicDraft, log: inout IssueLog) {
+        guard let cleanup = draft.settings.cleanup else { return }
+        guard cleanup.contains(.compact) else {
+            log.add(
+                draft.mark(of: "cleanup"), "\(draft.key).cleanup",
+                "must be compact or [compact, delete]: of each key the last record counts, and it must stay")
+            return
+        }
+        let letters = self.drafts.first { $0.role == .deadLetters }
+        guard cleanup.contains(.delete), case .milliseconds(let kept) = draft.settings.retention else { return }
+        let isLonger: Bool =
+            switch letters?.settings.retention {
+            case .forever: false
+            case .milliseconds(let least): kept >= least
+            case nil: true
+            }
+        if !isLonger {
+            log.add(
+                draft.mark(of: "retention"), "\(draft.key).retention",
+                "must be no shorter than that of \(self.domain).dlt, or letters that were replayed look untouched")
         }
     }
 
     private func checkAgainstCommands(_ draft: TopicDraft, _ commands: TopicDraft, log: inout IssueLog) {
-        var carriesCommands = draft.role == .deadLetters
+        var carriesCommands = draft.role == .deadLetters || draft.role == .parkedLetters
         if case .retry = draft.role {
             carriesCommands = true
             if let own = draft.settings.partitions, let wanted = commands.settings.partitions, own != wanted {

@@ -8,9 +8,15 @@ public enum TopicRole: Hashable, Sendable {
     case failures
     case audit
     case deadLetters
+    /// What operators did about dead letters; without it they can be looked at only.
+    case deadLetterJobs
+    /// Copies of dead letters that were replayed too often.
+    case parkedLetters
 
     /// The roles that exactly one topic of every domain has.
     static let required: [TopicRole] = [.commands, .results, .failures, .audit, .deadLetters]
+    /// The roles that one topic may have.
+    static let optional: [TopicRole] = [.deadLetterJobs, .parkedLetters]
 
     /// The topic's name without the domain, for example `retry.5s`.
     public var suffix: String {
@@ -21,6 +27,8 @@ public enum TopicRole: Hashable, Sendable {
         case .failures: "failures"
         case .audit: "audit"
         case .deadLetters: "dlt"
+        case .deadLetterJobs: "dlt.jobs"
+        case .parkedLetters: "dlt.parked"
         }
     }
 
@@ -29,21 +37,29 @@ public enum TopicRole: Hashable, Sendable {
         case .commands, .retry: .command
         case .results, .failures: .outcome
         case .audit: .audit
-        case .deadLetters: .deadLetter
+        case .deadLetters, .parkedLetters: .deadLetter
+        case .deadLetterJobs: .deadLetterJob
         }
     }
 
-    var key: TopicSchema.Key { self == .audit ? .commandID : .orderingKey }
+    var key: TopicSchema.Key {
+        switch self {
+        case .audit: .commandID
+        case .deadLetterJobs: .job
+        default: .orderingKey
+        }
+    }
 }
 
 /// What the records of a topic hold.
 public struct TopicSchema: Hashable, Sendable, Codable {
-    /// The kind of record: CloudEvents commands, outcome and audit events, or dead letters.
+    /// The kind of record: CloudEvents commands, outcome and audit events, dead letters, or what was done about them.
     public enum Record: String, Sendable, Codable, CaseIterable {
         case command
         case outcome
         case audit
         case deadLetter = "dead-letter"
+        case deadLetterJob = "dead-letter-job"
     }
 
     /// What the record key is.
@@ -51,6 +67,8 @@ public struct TopicSchema: Hashable, Sendable, Codable {
         /// The command's ordering key, null when it has none.
         case orderingKey = "ordering-key"
         case commandID = "command-id"
+        /// A job's id and what of it the record holds.
+        case job
     }
 
     public var record: Record

@@ -35,7 +35,9 @@ struct DeclarationTests {
         for (name, partitions) in [("commerce", 12), ("lab", 32)] {
             let domain = try #require(declarations.domain(Domain(name)))
             #expect(domain.retryTiers.map(\.name) == ["5s", "1m", "10m"])
-            #expect(domain.topics.count == 8)
+            #expect(domain.topics.count == 10)
+            #expect(domain[.deadLetterJobs]?.config["cleanup.policy"] == "compact,delete")
+            #expect(domain[.parkedLetters]?.name == "\(name).dlt.parked")
             #expect(domain.topics.allSatisfy { $0.partitions == partitions && !$0.description.isEmpty })
         }
     }

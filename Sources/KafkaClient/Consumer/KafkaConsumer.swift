@@ -12,6 +12,8 @@ package enum KafkaConsumerEvent: Sendable {
     /// The group takes partitions away; it waits for ``KafkaConsumer/unassign(_:)``.
     case revoked([KafkaPartition], isLost: Bool)
     case committed([KafkaPartition], KafkaError?)
+    /// There is nothing more in the partition for now; comes only with `enable.partition.eof`.
+    case reachedEnd(KafkaPartition)
     case failed(KafkaError)
 }
 
@@ -75,8 +77,10 @@ package final class KafkaConsumer: Sendable {
                         bytes += record.bytes.count
                         taken += 1
                         records.append(record)
-                    } else if let failure = self.failure(of: message) {
-                        return .failed(failure)
+                    } else if message.pointee.err == RD_KAFKA_RESP_ERR__PARTITION_EOF {
+                        return .reachedEnd(Self.place(of: message))
+                    } else {
+                        return .failed(Self.failure(of: message))
                     }
                 }
                 wait = 0
@@ -87,11 +91,16 @@ package final class KafkaConsumer: Sendable {
         return nil
     }
 
-    private func failure(of message: UnsafePointer<rd_kafka_message_t>) -> KafkaError? {
-        guard message.pointee.err != RD_KAFKA_RESP_ERR__PARTITION_EOF else { return nil }
-        let topic = message.pointee.rkt.map { String(cString: rd_kafka_topic_name($0)) } ?? ""
+    private static func place(of message: UnsafePointer<rd_kafka_message_t>) -> KafkaPartition {
+        KafkaPartition(
+            topic: message.pointee.rkt.map { String(cString: rd_kafka_topic_name($0)) } ?? "",
+            partition: message.pointee.partition, offset: message.pointee.offset)
+    }
+
+    private static func failure(of message: UnsafePointer<rd_kafka_message_t>) -> KafkaError {
+        let place = Self.place(of: message)
         return KafkaError(
-            message.pointee.err, doing: "reading \(topic)/\(message.pointee.partition)",
+            message.pointee.err, doing: "reading \(place.topic)/\(place.partition)",
             detail: String(cString: rd_kafka_message_errstr(message)))
     }
 

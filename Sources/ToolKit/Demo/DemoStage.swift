@@ -1,4 +1,5 @@
 import Commands
+import DeadLetters
 import Foundation
 import KafkaClient
 import Logging
@@ -87,7 +88,7 @@ struct DemoStage: Sendable {
     ) throws -> CommandSender.Receipt {
         let topic = try ClusterCheck.topics(configuration, named: [domain.commandsTopic], logger: logger)[0]
         let sender = CommandSender(configuration: configuration, topic: topic, structured: false, logger: logger)
-        let deliveries = try sender.deliver(1) { _, record in Replay.write(letter, into: &record) }
+        let deliveries = try sender.deliver(1) { _, record in ReplayWriter.replay(DeadLetter(letter), into: &record) }
         if let failure = deliveries.firstFailure { throw ToolError(failure) }
         let place = deliveries.places[0] ?? (-1, -1)
         return .init(id: "", topic: topic.name, partition: place.partition, offset: place.offset)

@@ -43,6 +43,8 @@ package enum SettingSchema {
         Entry("limits.headers", .integer, "most headers of a record"),
         Entry("limits.header_bytes", .integer, "largest header"),
         Entry("limits.json_depth", .integer, "deepest nesting of JSON"),
+        Entry("dlt.show_payloads", .flag, "whether dead letters are shown and exported with their data"),
+        Entry("dlt.max_replays", .integer, "replays of one command, past which its dead letter is quarantined"),
         Entry("topics.directory", .text, "where the topic declarations lie"),
         Entry("log.level", .text, "trace, debug, info, notice, warning, error or critical"),
         Entry("database.url", .text, "PostgreSQL, as libpq spells it"),

@@ -8,7 +8,12 @@ import Synchronization
 final class StopSignals: @unchecked Sendable {
     private let sources: [any DispatchSourceSignal]
 
-    init(logger: Logger, stop: @escaping @Sendable () -> Void) {
+    convenience init(logger: Logger, stop: @escaping @Sendable () -> Void) {
+        self.init(logger: logger, stop: { _ in stop() })
+    }
+
+    /// - Parameter stop: Gets the first signal's number.
+    init(logger: Logger, stop: @escaping @Sendable (Int32) -> Void) {
         let counter = SignalCounter()
         self.sources = [SIGTERM, SIGINT].map { number in
             signal(number, SIG_IGN)
@@ -17,7 +22,7 @@ final class StopSignals: @unchecked Sendable {
                 guard counter.next() > 1 else {
                     logger.info(
                         "signal received: stopping; a second one stops at once", metadata: ["signal": "\(number)"])
-                    stop()
+                    stop(number)
                     return
                 }
                 _exit(128 + number)

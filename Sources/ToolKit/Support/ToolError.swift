@@ -1,4 +1,5 @@
 import ArgumentParser
+import DeadLetters
 import Foundation
 import KafkaClient
 import Processor
@@ -36,6 +37,16 @@ extension ToolError {
         switch error {
         case let error as ToolError: self = error
         case let error as SourceFailure: self = ToolError(ToolError.exit(error.kind), error.message)
+        case let error as LetterFilterError: self = ToolError(.usage, error.description)
+        case let error as DeadLetterError:
+            let exit: ToolExit =
+                switch error.kind {
+                case .unreachable: .unreachable
+                case .denied, .conflict: .denied
+                case .missing: .notFound
+                case .other: .error
+                }
+            self = ToolError(exit, error.message)
         case let error as KafkaError:
             let failure = SourceFailureKind.of(error)
             let place = servers.map { " (bootstrap servers \($0))" } ?? ""

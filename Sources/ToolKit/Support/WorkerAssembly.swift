@@ -138,12 +138,16 @@ package struct WorkerAssembly: Sendable {
     }
 
     /// Properties of the consumer mean nothing to a producer, and librdkafka warns of them.
-    package static func producerConfiguration(_ configuration: KafkaConfiguration) -> KafkaConfiguration {
+    package static func withoutConsumerProperties(_ configuration: KafkaConfiguration) -> KafkaConfiguration {
         var result = configuration
         for name in configuration.properties.keys where Self.consumerOnly.contains(where: { name.hasPrefix($0) }) {
             result[name] = nil
         }
-        return result.with(defaults: [
+        return result
+    }
+
+    package static func producerConfiguration(_ configuration: KafkaConfiguration) -> KafkaConfiguration {
+        Self.withoutConsumerProperties(configuration).with(defaults: [
             "client.id": "adjutant", "linger.ms": "5", "socket.nagle.disable": "true",
             "message.max.bytes": "16777216",
             "queue.buffering.max.messages": "1000000", "queue.buffering.max.kbytes": "262144",

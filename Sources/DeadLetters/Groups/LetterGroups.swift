@@ -1,0 +1,77 @@
+import Commands
+
+/// Dead letters grouped by cause.
+package struct LetterGroups: Sendable {
+    package struct Group: Sendable {
+        package var fingerprint: String
+        package var failureClass: String
+        package var code: String
+        package var type: String?
+        /// Without what varies in it.
+        package var message: String
+        package var count = 0
+        /// Microseconds since 1970.
+        package var firstSeen: Int64
+        package var lastSeen: Int64
+        package var states: [LetterState: Int] = [:]
+        /// The youngest one.
+        package var example: LetterCoordinate
+        package var exampleID: String?
+    }
+
+    private var groups: [[UInt8]: Group] = [:]
+    private let limit: Int
+    /// Letters of causes beyond the most that are kept apart.
+    package private(set) var others = 0
+
+    /// - Parameter limit: The most groups; a message that differs in every letter must not use up the memory.
+    package init(limit: Int = 10_000) { self.limit = limit }
+
+    package mutating func add(_ letter: DeadLetter, _ state: LetterState) {
+        let key =
+            letter.fingerprintSpan.count == 16
+            ? Array(letter.record[letter.fingerprintSpan]) : Array(letter.fingerprint.utf8)
+        if self.groups[key]?.add(letter, state) == nil {
+            guard self.groups.count < self.limit else {
+                self.others += 1
+                return
+            }
+            var group = Group(letter, fingerprint: String(decoding: key, as: UTF8.self))
+            group.add(letter, state)
+            self.groups[key] = group
+        }
+    }
+
+    /// The largest first, equal ones by their last letter.
+    package var sorted: [Group] {
+        self.groups.values.sorted {
+            ($0.count, $0.lastSeen, $1.fingerprint) > ($1.count, $1.lastSeen, $0.fingerprint)
+        }
+    }
+
+    package var count: Int { self.groups.count }
+}
+
+extension LetterGroups.Group {
+    fileprivate init(_ letter: DeadLetter, fingerprint: String) {
+        self.fingerprint = fingerprint
+        self.failureClass = letter.failureClass ?? "unknown"
+        self.code = letter.code ?? ""
+        self.type = letter.type
+        self.message = Fingerprint.normalise(letter.message ?? "")
+        self.firstSeen = letter.failedAt
+        self.lastSeen = letter.failedAt
+        self.example = letter.coordinate
+        self.exampleID = letter.id
+    }
+
+    fileprivate mutating func add(_ letter: DeadLetter, _ state: LetterState) {
+        self.count += 1
+        self.states[state, default: 0] += 1
+        self.firstSeen = min(self.firstSeen, letter.failedAt)
+        guard letter.failedAt > self.lastSeen else { return }
+        self.lastSeen = letter.failedAt
+        self.example = letter.coordinate
+        self.exampleID = letter.id
+    }
+}

@@ -1,0 +1,85 @@
+import Commands
+import JSONCoding
+
+/// The ledger of one domain, kept up to date from its topic. Blocks; one thread uses it.
+package final class LedgerStore {
+    package private(set) var ledger = Ledger()
+    package let topic: String
+    /// Partitions of the topic; nil when there is no such topic, and so nothing was ever done.
+    package let partitions: Int32?
+    private let source: any DeadLetterSource
+    private let ends: [PartitionRange]
+    private var follower: (any DeadLetterReader)?
+    private var records: [Record] = []
+
+    /// Reads everything that is there.
+    package init(domain: Domain, source: any DeadLetterSource) throws {
+        self.topic = domain.deadLetterJobsTopic
+        self.source = source
+        let ranges = try source.ranges(of: self.topic)
+        self.ends = ranges ?? []
+        self.partitions = ranges.map { Int32($0.count) }
+        guard self.ends.contains(where: { $0.count > 0 }) else { return }
+        let reader = try source.reader([self.topic: self.ends])
+        defer { reader.close() }
+        while !reader.isComplete { try self.take(reader, milliseconds: 100) }
+    }
+
+    /// Takes in what was written since the last look, here or elsewhere.
+    package func refresh() throws {
+        guard self.partitions != nil else { return }
+        if self.follower == nil {
+            self.follower = try self.source.reader([
+                self.topic: self.ends.map { PartitionRange(partition: $0.partition, low: $0.end, end: .max) }
+            ])
+        }
+        if let follower = self.follower { try self.take(follower, milliseconds: 0) }
+    }
+
+    private func take(_ reader: any DeadLetterReader, milliseconds: Int) throws {
+        self.records.removeAll(keepingCapacity: true)
+        try reader.read(milliseconds: milliseconds, into: &self.records)
+        for record in self.records { self.ledger.apply(record) }
+    }
+
+    /// What this process has just written counts at once.
+    package func note(_ batch: BatchRecord) { self.ledger.apply(batch) }
+    package func note(_ job: JobRecord) { self.ledger.apply(job) }
+
+    package func close() { self.follower?.close() }
+}
+
+/// Writes the records of `D.dlt.jobs`.
+enum LedgerWriter {
+    static func write(_ job: JobRecord, into draft: inout OutgoingRecord) throws {
+        try self.write(job, key: "job/\(job.id)", into: &draft)
+    }
+
+    static func write(_ batch: BatchRecord, into draft: inout OutgoingRecord) throws {
+        try self.write(batch, key: "job/\(batch.job)/\(batch.number)", into: &draft)
+    }
+
+    static func write(_ action: ActionRecord, number: Int, into draft: inout OutgoingRecord) throws {
+        try self.write(action, key: "action/\(action.id)/\(number)", into: &draft)
+    }
+
+    static func write(_ control: ControlRecord, into draft: inout OutgoingRecord) throws {
+        try self.write(control, key: "control/\(control.job)", into: &draft)
+    }
+
+    private static func write(
+        _ value: some Encodable, key: String, into draft: inout OutgoingRecord
+    ) throws {
+        draft.reset()
+        draft.setKey(key.utf8)
+        draft.addHeader("content-type", "application/json")
+        draft.setValue(try FastJSONEncoder().encode(value))
+    }
+
+    /// All records of a job lie in one partition, so that a batch's two notes keep their order.
+    static func partition(of job: String, count: Int32) -> Int32 {
+        var hash: UInt32 = 0x811c_9dc5
+        for byte in job.utf8 { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
+        return Int32(hash % UInt32(max(1, count)))
+    }
+}

@@ -1,0 +1,93 @@
+import Commands
+
+/// The headers that tell of a failure, and those of the command that are worth a look.
+///
+/// Sources: the contract; KIP-1191 (`__dlq.errors.*`); Spring Kafka's `KafkaHeaders` (`kafka_dlt-*`, `retry_topic-*`);
+/// Kafka Connect's `DeadLetterQueueReporter` (`__connect.errors.*`); KIP-1034 (`__streams.errors.*`).
+enum NoteName: String, CaseIterable {
+    case type = "ce_type"
+    case id = "ce_id"
+    case expiry = "ce_expirytime"
+    case partitionKey = "ce_partitionkey"
+    case contentType = "content-type"
+
+    case ownClass = "adjutant-error-class"
+    case ownCode = "adjutant-error-code"
+    case ownFirstFailed = "adjutant-first-failed"
+    case ownFailed = "adjutant-failed"
+    case ownReplays = "adjutant-replays"
+    case ownFingerprint = "adjutant-fingerprint"
+
+    case kipTopic = "__dlq.errors.topic"
+    case kipPartition = "__dlq.errors.partition"
+    case kipOffset = "__dlq.errors.offset"
+    case kipGroup = "__dlq.errors.group"
+    case kipCount = "__dlq.errors.delivery.count"
+    case kipMessage = "__dlq.errors.message"
+
+    case springTopic = "kafka_dlt-original-topic"
+    case springPartition = "kafka_dlt-original-partition"
+    case springOffset = "kafka_dlt-original-offset"
+    case springGroup = "kafka_dlt-original-consumer-group"
+    case springException = "kafka_dlt-exception-fqcn"
+    case springCause = "kafka_dlt-exception-cause-fqcn"
+    case springMessage = "kafka_dlt-exception-message"
+    case springKeyException = "kafka_dlt-key-exception-fqcn"
+    case springKeyMessage = "kafka_dlt-key-exception-message"
+    case springAttempts = "retry_topic-attempts"
+    case springDelivery = "kafka_deliveryAttempt"
+
+    case connectTopic = "__connect.errors.topic"
+    case connectPartition = "__connect.errors.partition"
+    case connectOffset = "__connect.errors.offset"
+    case connectConnector = "__connect.errors.connector.name"
+    case connectException = "__connect.errors.exception.class.name"
+    case connectMessage = "__connect.errors.exception.message"
+
+    case streamsTopic = "__streams.errors.topic"
+    case streamsPartition = "__streams.errors.partition"
+    case streamsOffset = "__streams.errors.offset"
+    case streamsException = "__streams.errors.exception"
+    case streamsMessage = "__streams.errors.message"
+
+    /// The starts of the names that failures are noted under: all of those are taken off for a replay.
+    static let prefixes: [[UInt8]] = [
+        "adjutant-", "__dlq.errors.", "kafka_dlt-", "retry_topic-", "kafka_deliveryAttempt", "__connect.errors.",
+        "__streams.errors.",
+    ].map { Array($0.utf8) }
+
+    /// Whether a header was put on by whoever gave the record up, and is no part of the command.
+    static func isNote(_ name: ArraySlice<UInt8>) -> Bool { self.prefixes.contains { name.starts(with: $0) } }
+}
+
+/// Finds the note that a header's name stands for without making a string of it.
+struct NoteNames: Sendable {
+    static let shared = NoteNames()
+
+    private let byHash: [UInt64: (name: NoteName, bytes: [UInt8])]
+
+    private init() {
+        var table: [UInt64: (name: NoteName, bytes: [UInt8])] = [:]
+        for name in NoteName.allCases {
+            let bytes = Array(name.rawValue.utf8)
+            table[Self.hash(bytes, 0..<bytes.count)] = (name, bytes)
+        }
+        precondition(table.count == NoteName.allCases.count, "two header names with one hash")
+        self.byHash = table
+    }
+
+    func note(_ bytes: [UInt8], _ span: ByteSpan) -> NoteName? {
+        // The longest name has 38 bytes, the shortest 5.
+        guard span.count >= 5, span.count <= 40 else { return nil }
+        guard let found = self.byHash[Self.hash(bytes, span.range)],
+            bytes[span.range].elementsEqual(found.bytes)
+        else { return nil }
+        return found.name
+    }
+
+    private static func hash(_ bytes: [UInt8], _ range: Range<Int>) -> UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for index in range { hash = (hash ^ UInt64(bytes[index])) &* 0x100_0000_01b3 }
+        return hash
+    }
+}

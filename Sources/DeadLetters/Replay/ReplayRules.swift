@@ -1,0 +1,81 @@
+import Commands
+
+/// What a replay does with a letter.
+package enum ReplayDecision: Sendable, Hashable {
+    case send(to: String, partition: Int32)
+    /// It was replayed too often: a copy goes to the parked letters.
+    case quarantine
+    case skip(Skip)
+    case refuse(Refusal)
+
+    package enum Skip: String, Sendable, CaseIterable {
+        case replayed, resolved, discarded, quarantined
+        /// Another letter of the same command, from the same place.
+        case duplicate
+    }
+
+    package enum Refusal: Sendable, Hashable {
+        /// Its headers name no topic.
+        case noOrigin
+        case undeclared(String)
+    }
+}
+
+/// Decides letter by letter: the same for the preview and for the replay itself.
+package struct ReplayRules: Sendable {
+    private let domain: String
+    private let filter: LetterFilter
+    private let options: JobRecord.Options
+    private let targets: ReplayTargets
+    /// Where the commands of the letters that were let through came from.
+    private var origins: Set<LetterCoordinate> = []
+
+    /// - Parameter filter: The options' filter, read.
+    package init(filter: LetterFilter, options: JobRecord.Options, targets: ReplayTargets) {
+        self.domain = targets.domain.rawValue
+        var filter = filter
+        if let until = options.until { filter.limit(until: until) }
+        self.filter = filter
+        self.options = options
+        self.targets = targets
+    }
+
+    package func narrowed(_ ranges: [PartitionRange]) -> [PartitionRange] { ranges.compactMap(self.filter.narrowed) }
+
+    package func matches(_ letter: DeadLetter, _ state: LetterState) -> Bool {
+        self.filter.matches(letter, state, domain: self.domain)
+    }
+
+    /// What to do with a letter that the filter lets through; nil for others.
+    package mutating func decide(_ letter: DeadLetter, _ state: LetterState) -> ReplayDecision? {
+        guard self.matches(letter, state) else { return nil }
+        switch state {
+        case .parked: break
+        case .replayed:
+            if !self.options.again { return .skip(.replayed) }
+        case .resolved: return .skip(.resolved)
+        case .discarded: return .skip(.discarded)
+        case .quarantined: return .skip(.quarantined)
+        }
+        // A worker that died between the letter and its commit gave the same command up twice.
+        if let origin = letter.origin, self.origins.contains(origin) { return .skip(.duplicate) }
+        if letter.replays >= self.options.maxReplays { return .quarantine }
+        let decision = self.target(of: letter)
+        if case .send = decision { self.remember(letter) }
+        return decision
+    }
+
+    /// A letter that this job has sent before: another one of the same command is not sent as well.
+    package mutating func remember(_ letter: DeadLetter) {
+        if let origin = letter.origin { self.origins.insert(origin) }
+    }
+
+    /// Where a letter goes, whatever became of it.
+    package func target(of letter: DeadLetter) -> ReplayDecision {
+        guard let topic = self.options.target ?? letter.originTopic, !topic.isEmpty else { return .refuse(.noOrigin) }
+        guard self.targets.allows(topic) else { return .refuse(.undeclared(topic)) }
+        // Its old partition, so that it comes where its key's commands are, whoever had sent it.
+        let isHome = topic == letter.originTopic
+        return .send(to: topic, partition: isHome ? letter.originPartition ?? -1 : -1)
+    }
+}

@@ -1,0 +1,64 @@
+import Commands
+import JSONCoding
+
+/// Dead letters on their way.
+package enum ReplayWriter {
+    package static let counter = "adjutant-replays"
+
+    /// The command as it first came: same key, value and headers; what was noted of its failure is off, and the replay
+    /// is counted.
+    package static func replay(_ letter: DeadLetter, into draft: inout OutgoingRecord) {
+        draft.reset()
+        draft.setKey(of: letter.record)
+        self.copyHeaders(of: letter.record, into: &draft)
+        draft.addHeader(self.counter, bytes: Array("\(letter.replays + 1)".utf8))
+        draft.setValue(of: letter.record)
+    }
+
+    /// Another command with changed data, in binary mode, caused by the old one.
+    ///
+    /// - Parameter data: JSON.
+    /// - Returns: Its id: equal for equal data, so that a repeat can be told.
+    package static func edited(
+        _ letter: DeadLetter, data: [UInt8], into draft: inout OutgoingRecord
+    ) -> String {
+        let old = letter.id ?? letter.coordinate.description
+        let id = Identifier.eventID(
+            kind: "edited", commandID: "\(letter.coordinate) \(String(decoding: data, as: UTF8.self))")
+        let view = letter.view
+        draft.reset()
+        draft.setKey(of: letter.record)
+        var hasCorrelation = false
+        for header in view.headers where !NoteName.isNote(view[header.name]) {
+            switch String(decoding: view[header.name], as: UTF8.self) {
+            case "ce_id", "ce_causationid", "content-type": continue
+            case "ce_correlationid": hasCorrelation = true
+            default: break
+            }
+            draft.copyHeader(header, of: view)
+        }
+        draft.addHeader("ce_id", id)
+        draft.addHeader("ce_causationid", old)
+        if !hasCorrelation { draft.addHeader("ce_correlationid", old) }
+        draft.addHeader("content-type", "application/json")
+        draft.addHeader(self.counter, bytes: Array("\(letter.replays + 1)".utf8))
+        draft.setValue(data)
+        return id
+    }
+
+    /// The letter itself, for the topic of parked letters.
+    static func quarantine(_ letter: DeadLetter, at moment: Int64, into draft: inout OutgoingRecord) {
+        draft.reset()
+        draft.setKey(of: letter.record)
+        for header in letter.record.headers { draft.copyHeader(header, of: letter.record) }
+        draft.addHeader("adjutant-quarantined", RFC3339.format(moment))
+        draft.addHeader("adjutant-letter", letter.coordinate.description)
+        draft.setValue(of: letter.record)
+    }
+
+    private static func copyHeaders(of record: Record, into draft: inout OutgoingRecord) {
+        for header in record.headers where !NoteName.isNote(record[header.name]) {
+            draft.copyHeader(header, of: record)
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import Commands
+import DeadLetters
+import KafkaClient
+import Logging
+
+/// Sends replayed letters, notes and events through an idempotent producer; one thread uses it.
+package final class KafkaDeadLetterSink: DeadLetterSink {
+    private let producer: KafkaProducer
+    private var trouble: String?
+
+    /// - Parameter topics: The cluster's topics that may be written to, with their numbers of partitions.
+    package init(
+        configuration: KafkaConfiguration, topics: [(name: String, partitions: Int32)], logger: Logger
+    ) throws {
+        self.producer = try DeadLetterError.translating {
+            try KafkaProducer(
+                configuration: configuration.with(defaults: [
+                    "client.id": "adjutant", "message.timeout.ms": "30000", "socket.nagle.disable": "true",
+                    "message.max.bytes": "16777216", "queue.buffering.max.messages": "200000",
+                    "queue.buffering.max.kbytes": "65536", "linger.ms": "1",
+                ]), topics: topics, logger: logger)
+        }
+    }
+
+    package func send(
+        _ record: borrowing OutgoingRecord, to topic: String, partition: Int32, token: Int
+    ) throws -> Bool {
+        do {
+            try self.producer.send(
+                record, to: topic, partition: partition, opaque: UnsafeMutableRawPointer(bitPattern: token + 1))
+            return true
+        } catch {
+            if error.code == .queueFull { return false }
+            throw SinkFailure(isOfRecord: Self.isOfRecord(error.code), error: DeadLetterError(error))
+        }
+    }
+
+    package func serve(milliseconds: Int, _ report: (SinkReport) -> Void) {
+        var trouble = self.trouble
+        self.producer.serve(milliseconds: milliseconds, failed: { trouble = $0.message }) { delivery in
+            let token = delivery.opaque.map { Int(bitPattern: $0) - 1 } ?? -1
+            let failure = delivery.error.map { code in
+                let detail = trouble.map { "; \($0)" } ?? ""
+                return SinkFailure(
+                    isOfRecord: Self.isOfRecord(code),
+                    error: DeadLetterError(
+                        KafkaError(code: code, message: "\(delivery.topic): \(code.text)\(detail)")))
+            }
+            report(
+                SinkReport(
+                    token: token, partition: delivery.partition, offset: delivery.offset, failure: failure))
+        }
+        self.trouble = trouble
+    }
+
+    private static func isOfRecord(_ code: KafkaError.Code) -> Bool {
+        [.messageTooLarge, .invalidArgument, .unknownTopic, .unknownTopicOrPartition].contains(code)
+    }
+
+    package func close() {
+        self.producer.purge()
+        self.producer.close()
+    }
+}
