@@ -77,6 +77,11 @@ let package = Package(
         ),
 
         .target(name: "PostgresServer"),
+        .target(
+            name: "Ledger",
+            dependencies: [
+                "Commands", "JSONCoding", "PostgresClient", "Processor", .product(name: "Logging", package: "swift-log"),
+            ]),
 
         // Ordinary users of the library.
         .target(name: "Commerce", dependencies: ["Commands", "JSONCoding"]),
@@ -86,7 +91,8 @@ let package = Package(
         .target(
             name: "ToolKit",
             dependencies: [
-                "Commands", "DeadLetters", "JSONCoding", "KafkaClient", "KafkaTransport", "Lab", "Processor",
+                "Commands", "DeadLetters", "JSONCoding", "KafkaClient", "KafkaTransport", "Lab", "Ledger",
+                "PostgresClient", "Processor",
                 "TopicDeclarations",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

@@ -76,6 +76,16 @@ package struct AttemptFailure: Sendable {
     package var problems: [Problem] = []
     package var retryAfter: Duration?
 
+    package init(
+        failureClass: FailureClass, code: String, message: String, problems: [Problem] = [], retryAfter: Duration? = nil
+    ) {
+        self.failureClass = failureClass
+        self.code = code
+        self.message = message
+        self.problems = problems
+        self.retryAfter = retryAfter
+    }
+
     /// Bytes that a handler's code and message may take; the rest is cut off.
     package static let codeLimit = 128
     package static let messageLimit = 8192

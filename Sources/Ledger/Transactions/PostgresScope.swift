@@ -18,7 +18,7 @@ final class PostgresScope: LedgerScope {
         var hasBegun = false
         /// Nobody listens to the scope any more: its transaction failed, or its end was told.
         var isOver = false
-        var failure: String?
+        var failure: LedgerVerdict?
         var queue: [Message] = []
         var listener: CheckedContinuation<Message, Never>?
     }
@@ -36,7 +36,7 @@ final class PostgresScope: LedgerScope {
 
     func transaction(_ body: @escaping Body) async throws {
         try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
                 let (isNew, isOver) = self.state.withLock { state in
                     defer { state.hasBegun = true }
                     return (!state.hasBegun, state.isOver)
@@ -58,8 +58,7 @@ final class PostgresScope: LedgerScope {
         guard hasBegun else { return nil }
         if let failure {
             // The transaction's failure is the reason for the attempt's, and not the command's fault.
-            self.abandon()
-            return .undone(reason: failure)
+            return failure
         }
         if isOver { return entry.state == .succeeded ? .undone(reason: "the transaction was over") : nil }
         return await withCheckedContinuation { self.post(.entry(entry, run: run, $0)) }
@@ -99,10 +98,13 @@ final class PostgresScope: LedgerScope {
     }
 
     /// The database undid what the attempt wrote, or will not take it: the attempt is not to count.
-    func fail(_ reason: String) { self.end(failure: reason) }
+    func fail(_ reason: String) { self.end(failure: .undone(reason: reason)) }
+
+    /// The handler misused its transaction: the attempt counts.
+    func refuse(_ failure: AttemptFailure) { self.end(failure: .refused(failure)) }
 
     /// The loop listens no more.
-    func end(failure: String? = nil) {
+    func end(failure: LedgerVerdict? = nil) {
         let (queue, listener) = self.state.withLock { state in
             state.isOver = true
             if state.failure == nil { state.failure = failure }
@@ -116,10 +118,10 @@ final class PostgresScope: LedgerScope {
         listener?.resume(returning: .abandoned)
     }
 
-    private static func refuse(_ message: Message, reason: String?) {
+    private static func refuse(_ message: Message, reason: LedgerVerdict?) {
         switch message {
         case .body(_, let continuation): continuation.resume(throwing: Self.lost)
-        case .entry(_, _, let continuation): continuation.resume(returning: .undone(reason: reason ?? "over"))
+        case .entry(_, _, let continuation): continuation.resume(returning: reason ?? .undone(reason: "the transaction was over"))
         case .abandoned: break
         }
     }

@@ -210,7 +210,10 @@ final class TransactionGroups: Sendable {
     private func next(of scope: PostgresScope) async -> PostgresScope.Message {
         let patience = Task {
             try await Task.sleep(for: .seconds(5))
-            scope.fail("the handler left its transaction open for 5 s; what is slow belongs before it")
+            scope.refuse(
+                AttemptFailure(
+                    failureClass: .transient, code: "TRANSACTION_LEFT_OPEN",
+                    message: "the handler left its transaction open for 5 s; what is slow belongs before it"))
         }
         defer { patience.cancel() }
         return await scope.next()

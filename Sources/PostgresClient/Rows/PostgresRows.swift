@@ -70,6 +70,8 @@ package struct PostgresRow: Sendable {
         return try self.get(index, as: type)
     }
 
+    package func type(_ column: Int) -> PostgresType { self.result.type(column) }
+
     package func isNull(_ column: Int) -> Bool {
         self.result.withValue(row: self.row, column: column) { $0 == nil }
     }

@@ -54,9 +54,18 @@ extension Engine {
                 "the database undid an attempt: it is made again",
                 metadata: ["command.id": "\(command.envelope.id)", "reason": "\(reason)"])
             await self.complete(work, .postponedInPlace(delay: 50), on: worker)
+        case .refused(let failure):
+            guard let policy = self.policy(of: work) else { return }
+            await self.finish(work, self.retry(work, failure, policy), command: command, scope: nil, on: worker)
         case .over:
             self.dispatcher.withLock { $0.abandoned(work) }
         }
+    }
+
+    private func policy(of work: Work) -> CommandPolicy? {
+        guard let envelope = work.envelope, let type = envelope.span(.type) else { return nil }
+        let registry = work.slot.domain.registry
+        return registry.find(envelope.view.bytes, type).map { registry.entries[$0].policy }
     }
 
     /// What is recorded of the disposition; nil when nothing is.

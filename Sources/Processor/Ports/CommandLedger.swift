@@ -107,6 +107,8 @@ package enum LedgerVerdict: Sendable {
     case repeated(LedgerOutcome)
     /// Nothing of this attempt is kept, through no fault of the command: it is to run again.
     case undone(reason: String)
+    /// Nothing of this attempt is kept, through the handler's fault: the attempt counts as failed.
+    case refused(AttemptFailure)
     /// The partition has another owner, or the worker gave up waiting: nothing of this attempt is kept.
     case over
 }

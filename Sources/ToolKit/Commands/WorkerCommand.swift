@@ -51,11 +51,6 @@ struct WorkerCommand: AsyncParsableCommand {
         try settings.set("worker.name", self.name, flag: "name")
         try settings.set("log.level", self.logLevel, flag: "log-level")
         try settings.set("database.url", self.databaseURL, flag: "database-url")
-        guard settings.text("database.url") == nil else {
-            throw ToolError(
-                .usage,
-                "this version of \(ToolEnvironment.current.name) keeps nothing in a database: leave database.url out")
-        }
         let logger = try settings.logger()
         let worker = try WorkerAssembly(settings: settings, logger: logger)
         try await worker.run { put("ready") }

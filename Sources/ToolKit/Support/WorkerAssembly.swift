@@ -2,6 +2,7 @@ import Commands
 import Foundation
 import KafkaClient
 import KafkaTransport
+import Ledger
 import Logging
 import Processor
 import ServiceLifecycle
@@ -38,15 +39,21 @@ package struct WorkerAssembly: Sendable {
 
     /// Runs until a signal or a failure that cannot be mended from inside.
     package func run(ready: @escaping @Sendable () -> Void) async throws {
-        let engine = try await DedicatedThread.run("adj-start") { try self.makeEngine() }
+        let ledger = try self.makeLedger()
+        let engine = try await DedicatedThread.run("adj-start") { try self.makeEngine(ledger: ledger) }
         let service = EngineService(engine: engine, ready: ready)
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(
+                service: service, successTerminationBehavior: .gracefullyShutdownGroup,
+                failureTerminationBehavior: .gracefullyShutdownGroup)
+        ]
+        if let ledger {
+            // Before the engine, since services are stopped from the last to the first; the engine's end ends the ledger.
+            services.insert(
+                .init(service: LedgerService(ledger: ledger), successTerminationBehavior: .ignore), at: 0)
+        }
         let group = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: [
-                    .init(
-                        service: service, successTerminationBehavior: .gracefullyShutdownGroup,
-                        failureTerminationBehavior: .gracefullyShutdownGroup)
-                ], logger: self.logger))
+            configuration: ServiceGroupConfiguration(services: services, logger: self.logger))
         let signals = StopSignals(logger: self.logger) { Task { await group.triggerGracefulShutdown() } }
         defer { signals.cancel() }
         do {
@@ -57,8 +64,20 @@ package struct WorkerAssembly: Sendable {
         self.logger.info("stopped")
     }
 
+    /// What remembers finished commands, when there is a database.
+    private func makeLedger() throws -> PostgresLedger? {
+        guard let configuration = try self.settings.database() else { return nil }
+        let settings = PostgresLedger.Settings(group: self.group, worker: self.workerName)
+        return PostgresLedger(configuration: configuration, settings: settings, logger: self.logger)
+    }
+
+    private var workerName: String {
+        self.settings.text("worker.name")
+            ?? "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)"
+    }
+
     /// The engine with its source and sink; the cluster is reached and has the topics. Blocks.
-    package func makeEngine() throws -> Engine {
+    package func makeEngine(ledger: PostgresLedger? = nil) throws -> Engine {
         let configuration = try self.settings.kafka()
         let cluster = try ClusterCheck.topics(configuration, logger: self.logger)
         let partitions = Dictionary(cluster.map { ($0.name, $0.partitions) }, uniquingKeysWith: { $1 })
@@ -76,8 +95,7 @@ package struct WorkerAssembly: Sendable {
             try consumer.subscribe(inputs)
             let engine = Engine(
                 domains: self.domains, source: KafkaSource(consumer: consumer, logger: self.logger),
-                settings: self.engineSettings(),
-                group: self.group, limits: self.settings.limits(), logger: self.logger)
+                ledger: ledger, settings: self.engineSettings(), group: self.group, limits: self.settings.limits(), logger: self.logger)
             engine.connect(
                 try KafkaSink(
                     configuration: Self.producerConfiguration(configuration),
@@ -119,9 +137,7 @@ package struct WorkerAssembly: Sendable {
         if let value = self.settings.duration("worker.cancellation_grace") { engine.cancellationGrace = value }
         if let value = self.settings.duration("worker.stuck_after") { engine.stuckAfter = value }
         engine.replyTopics = Set(self.settings.list("worker.reply_topics") ?? [])
-        engine.worker =
-            self.settings.text("worker.name")
-            ?? "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)"
+        engine.worker = self.workerName
         return engine
     }
 
@@ -173,4 +189,11 @@ private struct EngineService: Service {
             self.engine.stop()
         }
     }
+}
+
+/// The ledger's connections, until the engine has ended and closes it.
+private struct LedgerService: Service {
+    let ledger: PostgresLedger
+
+    func run() async throws { await self.ledger.run() }
 }
