@@ -41,17 +41,12 @@ package struct WorkerAssembly: Sendable {
     package func run(ready: @escaping @Sendable () -> Void) async throws {
         let ledger = try self.makeLedger()
         let engine = try await DedicatedThread.run("adj-start") { try self.makeEngine(ledger: ledger) }
-        let service = EngineService(engine: engine, ready: ready)
-        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+        let service = EngineService(engine: engine, ledger: ledger, ready: ready)
+        let services: [ServiceGroupConfiguration.ServiceConfiguration] = [
             .init(
                 service: service, successTerminationBehavior: .gracefullyShutdownGroup,
                 failureTerminationBehavior: .gracefullyShutdownGroup)
         ]
-        if let ledger {
-            // Before the engine, since services are stopped from the last to the first; the engine's end ends the ledger.
-            services.insert(
-                .init(service: LedgerService(ledger: ledger), successTerminationBehavior: .ignore), at: 0)
-        }
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(services: services, logger: self.logger))
         let signals = StopSignals(logger: self.logger) { Task { await group.triggerGracefulShutdown() } }
@@ -95,7 +90,8 @@ package struct WorkerAssembly: Sendable {
             try consumer.subscribe(inputs)
             let engine = Engine(
                 domains: self.domains, source: KafkaSource(consumer: consumer, logger: self.logger),
-                ledger: ledger, settings: self.engineSettings(), group: self.group, limits: self.settings.limits(), logger: self.logger)
+                ledger: ledger, settings: self.engineSettings(), group: self.group, limits: self.settings.limits(),
+                logger: self.logger)
             engine.connect(
                 try KafkaSink(
                     configuration: Self.producerConfiguration(configuration),
@@ -177,23 +173,22 @@ package struct WorkerAssembly: Sendable {
     ]
 }
 
-/// The engine as a long-lived service.
+/// The engine and its ledger as one long-lived service.
 private struct EngineService: Service {
     let engine: Engine
+    let ledger: PostgresLedger?
     let ready: @Sendable () -> Void
 
     func run() async throws {
         try await withGracefulShutdownHandler {
-            try await self.engine.run(ready: self.ready)
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                // Ends when the engine closes it, at its own end.
+                if let ledger = self.ledger { tasks.addTask { await ledger.run() } }
+                defer { self.ledger?.close() }
+                try await self.engine.run(ready: self.ready)
+            }
         } onGracefulShutdown: {
             self.engine.stop()
         }
     }
-}
-
-/// The ledger's connections, until the engine has ended and closes it.
-private struct LedgerService: Service {
-    let ledger: PostgresLedger
-
-    func run() async throws { await self.ledger.run() }
 }
