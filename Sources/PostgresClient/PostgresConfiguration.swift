@@ -12,6 +12,8 @@ package struct PostgresConfiguration: Sendable, CustomStringConvertible {
     /// The server ends a statement that waits longer for a lock (`lock_timeout`).
     package var lockTimeout: Duration = .seconds(10)
     package var connectTimeout: Duration = .seconds(10)
+    /// A server that is silent for so much longer than a statement may take is given up.
+    package var answerGrace: Duration = .seconds(10)
     /// Of a pool.
     package var maxConnections = 8
 

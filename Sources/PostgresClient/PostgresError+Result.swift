@@ -79,7 +79,9 @@ extension PostgresError {
         let lines = text.split(separator: "\n")
         var message = lines.first.map(String.init) ?? "no answer"
         for line in lines {
-            guard let match = line.firstMatch(of: #/:\s+([0-9A-Z]{5}): /#) else { continue }
+            // Every code has a digit; what stands before it, "FATAL", has none, in whatever language.
+            let found = line.matches(of: #/([0-9A-Z]{5}): /#).first { $0.1.contains(where: \.isNumber) }
+            guard let match = found else { continue }
             state = SQLState(rawValue: String(match.1))
             message = String(line.replacing("\(match.1): ", with: "", maxReplacements: 1))
             break

@@ -5,6 +5,7 @@ package protocol PostgresSession: Sendable {
     /// They stand or fall together: outside a transaction they are one of their own.
     ///
     /// - Throws: ``PostgresError`` for the first that fails, `CancellationError` when the task was cancelled meanwhile.
+    @discardableResult
     func run(_ calls: [PostgresCall]) async throws -> [PostgresRows]
 }
 

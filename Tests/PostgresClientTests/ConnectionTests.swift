@@ -8,8 +8,8 @@ import Testing
 struct ConnectionTests {
     @Test("values of every type, arrays and nulls come back as they went")
     func values() async throws {
-        try await RealServer.with { server in
-            let connection = try await server.connect()
+        try await RealServer.withDatabase { database in
+            let connection = try await database.connect()
             let id = UUID()
             let row = try await connection.query(
                 """
@@ -63,8 +63,8 @@ struct ConnectionTests {
 
     @Test("limits are set on every connection, also when the URL says otherwise")
     func limits() async throws {
-        try await RealServer.with { server in
-            let url = server.url + "&options=-c%20statement_timeout%3D0%20-c%20work_mem%3D1MB"
+        try await RealServer.withDatabase { database in
+            let url = database.server.url + "&options=-c%20statement_timeout%3D0%20-c%20work_mem%3D1MB"
             var configuration = try PostgresConfiguration(url: url)
             configuration.statementTimeout = .milliseconds(12_345)
             let connection = try await PostgresConnection.connect(configuration, logger: RealServer.logger)
@@ -85,8 +85,8 @@ struct ConnectionTests {
 
     @Test("statements sent together stand or fall together, and the connection is usable after a failure")
     func together() async throws {
-        try await RealServer.with { server in
-            let connection = try await server.connect()
+        try await RealServer.withDatabase { database in
+            let connection = try await database.connect()
             try await connection.query("CREATE TABLE t (id int8 PRIMARY KEY, name text NOT NULL)")
             let insert: PostgresStatement = "INSERT INTO t VALUES ($1, $2)"
             let rows = try await connection.run([
@@ -114,8 +114,8 @@ struct ConnectionTests {
 
     @Test("a transaction commits what its body did, or nothing; a savepoint undoes its own only")
     func transaction() async throws {
-        try await RealServer.with { server in
-            let connection = try await server.connect()
+        try await RealServer.withDatabase { database in
+            let connection = try await database.connect()
             try await connection.query("CREATE TABLE t (id int8 PRIMARY KEY)")
             let insert: PostgresStatement = "INSERT INTO t VALUES ($1)"
             try await connection.transaction { transaction in
@@ -145,8 +145,8 @@ struct ConnectionTests {
 
     @Test("COMMIT after a statement's swallowed failure is an error")
     func swallowed() async throws {
-        try await RealServer.with { server in
-            let connection = try await server.connect()
+        try await RealServer.withDatabase { database in
+            let connection = try await database.connect()
             let error = await #expect(throws: PostgresError.self) {
                 try await connection.transaction { transaction in
                     _ = try? await transaction.query("SELECT 1 / 0")
@@ -167,4 +167,120 @@ struct ConnectionTests {
             #expect(try await connection.query("SELECT 1").only.get(0) == 1)
         }
     }
+
+    @Test("tasks share a connection, and each gets its own answer")
+    func shared() async throws {
+        try await RealServer.withDatabase { database in
+            let connection = try await database.connect()
+            try await withThrowingTaskGroup(of: (Int, Int).self) { group in
+                for number in 0..<200 {
+                    group.addTask {
+                        (number, try await connection.query("SELECT $1::int8", [.int(number)]).only.get(0))
+                    }
+                }
+                for try await (asked, answered) in group { #expect(asked == answered) }
+            }
+        }
+    }
+
+    @Test("values larger than the network takes at once, both ways")
+    func large() async throws {
+        try await RealServer.withDatabase { database in
+            let connection = try await database.connect()
+            let bytes = (0..<20_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+            let rows = try await connection.run([
+                PostgresCall("SELECT $1::bytea", [.bytes(bytes)]), PostgresCall("SELECT length($1)", [.bytes(bytes)]),
+            ])
+            #expect(try rows[0].only.get(0) == bytes)
+            #expect(try rows[1].only.get(0) == bytes.count)
+        }
+    }
+
+    @Test("a task that prefers the connection's thread stays on it, also when the connection is lost")
+    func ownThread() async throws {
+        try await RealServer.withDatabase { database in
+            let other = try await database.connect()
+            let connection = try await database.connect()
+            var ownThread: UInt?
+            try await connection.onOwnThread {
+                try await connection.query("SELECT 1")
+                let thread = currentThread()
+                ownThread = thread
+                let backend = try await connection.transaction { transaction in
+                    let backend = try await transaction.backend()
+                    #expect(currentThread() == thread)
+                    return backend
+                }
+                #expect(currentThread() == thread)
+                try await other.terminate(backend)
+                try await wait { !connection.isUsable }
+                await #expect(throws: PostgresError.self) { try await connection.query("SELECT 1") }
+                #expect(currentThread() == thread)
+            }
+            #expect(currentThread() != ownThread)
+        }
+    }
+
+    @Test("a statement whose plan a change of the table made useless can be run again")
+    func stalePlan() async throws {
+        try await RealServer.withDatabase { database in
+            let connection = try await database.connect()
+            try await connection.query("CREATE TABLE t (id int8)")
+            try await connection.query("SELECT * FROM t")
+            try await connection.query("ALTER TABLE t ADD COLUMN name text")
+            let error = await #expect(throws: PostgresError.self) { try await connection.query("SELECT * FROM t") }
+            #expect(error?.kind == .retry)
+            #expect(try await connection.query("SELECT * FROM t").columnNames == ["id", "name"])
+        }
+    }
+
+    @Test("a script runs several statements, and none of them when one fails")
+    func script() async throws {
+        try await RealServer.withDatabase { database in
+            let connection = try await database.connect()
+            try await connection.script("CREATE TABLE t (id int8); INSERT INTO t VALUES (1), (2)")
+            await #expect(throws: PostgresError.self) {
+                try await connection.script("INSERT INTO t VALUES (3); SELECT 1 / 0")
+            }
+            #expect(try await connection.query("SELECT count(*) FROM t").only.get(0) == 2)
+        }
+    }
+
+    @Test("COPY loads many rows, or none when its body or a row fails")
+    func copy() async throws {
+        try await RealServer.withDatabase { database in
+            let connection = try await database.connect()
+            try await connection.query("CREATE TABLE t (id int8 PRIMARY KEY, name text)")
+            let copy: PostgresStatement = "COPY t (id, name) FROM STDIN (FORMAT binary)"
+            let copied = try await connection.copyIn(copy) { writer in
+                for id in 0..<100_000 { try await writer.write([.int(id), id % 7 == 0 ? .null : .text("name \(id)")]) }
+            }
+            #expect(copied == 100_000)
+            struct Stop: Error {}
+            await #expect(throws: Stop.self) {
+                try await connection.copyIn(copy) { writer in
+                    try await writer.write([.int(-1), .null])
+                    throw Stop()
+                }
+            }
+            let error = await #expect(throws: PostgresError.self) {
+                try await connection.copyIn(copy) { try await $0.write([.int(5), .null]) }
+            }
+            #expect(error?.sqlState == .uniqueViolation)
+            let missing = await #expect(throws: PostgresError.self) {
+                try await connection.copyIn("COPY absent FROM STDIN (FORMAT binary)") { _ in }
+            }
+            #expect(missing?.sqlState == .undefinedTable)
+            try await connection.transaction { transaction in
+                try await transaction.copyIn(copy) { try await $0.write([.int(-2), .null]) }
+            }
+            let row = try await connection.query("SELECT count(*), count(name), min(id) FROM t").only
+            #expect(try row.get(0) == 100_001)
+            #expect(try row.get(1) == 100_000 - 14_286)
+            #expect(try row.get(2) == -2)
+        }
+    }
 }
+
+/// Which thread the caller runs on.
+private func currentThread() -> UInt { UInt(pthread_self()) }

@@ -182,14 +182,15 @@ final class ConnectionCore: TaskExecutor, Sendable {
         }
     }
 
-    /// Runs the body on the connection's thread.
-    func withGuest<Result>(_ body: () async throws -> Result) async rethrows -> Result {
+    /// Runs the body on the connection's thread, from its first wait on.
+    func withGuest<Result>(_ body: () async throws -> Result) async throws -> Result {
         self.jobs.withLock { $0.guests += 1 }
-        defer {
-            self.jobs.withLock { $0.guests -= 1 }
-            self.wake()
-        }
-        return try await withTaskExecutorPreference(self) { try await body() }
+        let result = await Swift.Result { try await withTaskExecutorPreference(self) { try await body() } }
+        // Only a suspension makes the task leave the thread, which others may need.
+        await Task.yield()
+        self.jobs.withLock { $0.guests -= 1 }
+        self.wake()
+        return try result.get()
     }
 
     private func runJobs() {
@@ -217,7 +218,9 @@ final class ConnectionCore: TaskExecutor, Sendable {
     }
 
     private func loop() {
-        var silence = Silence(limit: self.configuration.statementTimeout + .seconds(10))
+        let patience = self.configuration.statementTimeout + self.configuration.answerGrace
+        let pause = Int32(clamping: min(5000, patience.wholeMilliseconds / 2))
+        var silence = Silence(limit: patience)
         var isTold = false
         while true {
             self.runJobs()
@@ -236,7 +239,7 @@ final class ConnectionCore: TaskExecutor, Sendable {
                 self.observer(.ended(cause))
             }
             if cause != nil, self.mayEnd() { return }
-            let isReady = self.wait(descriptor, events, milliseconds: cause == nil ? 5000 : -1) != .nothing
+            let isReady = self.wait(descriptor, events, milliseconds: cause == nil ? pause : -1) != .nothing
             if cause == nil { self.serve(isReady, &silence) }
         }
     }

@@ -28,6 +28,7 @@ package final class PostgresConnection: PostgresSession {
         return PostgresConnection(core: core)
     }
 
+    @discardableResult
     package func run(_ calls: [PostgresCall]) async throws -> [PostgresRows] {
         guard !calls.isEmpty else { return [] }
         return try await self.core.perform(ConnectionRequest(.statements(calls), isAutocommit: true))
@@ -52,11 +53,11 @@ package final class PostgresConnection: PostgresSession {
         try await PostgresTransaction.run(on: self.core, isolation: isolation, body)
     }
 
-    /// Runs the body on the connection's own thread: its round trips then cost no change of threads. For bodies that do
+    /// Runs the body on the connection's own thread, from its first wait on: its round trips then cost no change of threads. For bodies that do
     /// little else, as nothing arrives on this connection while they compute.
     package func onOwnThread<Result>(
         _ body: () async throws -> Result
-    ) async rethrows -> Result { try await self.core.withGuest(body) }
+    ) async throws -> Result { try await self.core.withGuest(body) }
 
     /// Cancels the statement that runs now, if any.
     package func cancel() { self.core.cancelCurrent() }

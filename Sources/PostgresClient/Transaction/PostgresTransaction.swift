@@ -25,6 +25,7 @@ package final class PostgresTransaction: PostgresSession {
         return result
     }
 
+    @discardableResult
     package func run(_ calls: [PostgresCall]) async throws -> [PostgresRows] {
         guard !calls.isEmpty else { return [] }
         return try await self.send(calls)
@@ -83,6 +84,41 @@ package final class PostgresTransaction: PostgresSession {
         return result
     }
 
+    /// Loads rows by `COPY … FROM STDIN (FORMAT binary)`.
+    ///
+    /// - Returns: How many.
+    @discardableResult
+    package func copyIn(
+        _ statement: PostgresStatement, _ body: (inout PostgresCopyWriter) async throws -> Void
+    ) async throws -> Int {
+        try await self.plain { try await PostgresCopyWriter.run(statement, on: self.core, isAutocommit: false, body) }
+    }
+
+    /// Runs any number of statements in one text, without parameters.
+    package func script(_ text: String) async throws {
+        try await self.plain {
+            _ = try await self.core.perform(ConnectionRequest(.script(text), isAutocommit: false))
+        }
+    }
+
+    /// For what does not go through the extended protocol: sends what waits, and remembers a failure.
+    private func plain<Result>(_ body: () async throws -> Result) async throws -> Result {
+        _ = try await self.send([])
+        do {
+            return try await body()
+        } catch {
+            self.note(error)
+            throw error
+        }
+    }
+
+    private func note(_ error: any Error) {
+        let failure =
+            error as? PostgresError
+            ?? PostgresError(code: .server, kind: .fatal, message: "a statement was cancelled or given up")
+        self.state.withLock { $0.failed(failure) }
+    }
+
     private func send(
         _ calls: [PostgresCall], isCommit: Bool = false, isCancellable: Bool = true
     ) async throws -> [PostgresRows] {
@@ -90,6 +126,7 @@ package final class PostgresTransaction: PostgresSession {
             guard state.phase == .open else { throw Self.hasEnded }
             return state.statements(for: calls)
         }
+        if calls.isEmpty { return [] }
         let request = ConnectionRequest(.statements(calls), isCommit: isCommit, isAutocommit: false)
         do {
             let rows = try await self.core.perform(request, isCancellable: isCancellable && !isCommit)
@@ -100,12 +137,7 @@ package final class PostgresTransaction: PostgresSession {
                 failure.statementIndex = failure.statementIndex.flatMap { $0 < before ? nil : $0 - before }
                 error = failure
             }
-            let failure = error
-            self.state.withLock { state in
-                state.failed(
-                    failure as? PostgresError
-                        ?? PostgresError(code: .server, kind: .fatal, message: "a statement was cancelled"))
-            }
+            self.note(error)
             throw error
         }
     }

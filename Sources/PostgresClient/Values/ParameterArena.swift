@@ -1,5 +1,4 @@
 import CLibPQ
-import FoundationEssentials
 
 /// Where the parameters of a statement are encoded before libpq copies them into its own buffer; used again for the next
 /// statement.
@@ -42,29 +41,8 @@ struct ParameterArena {
 
     private mutating func encode(_ value: PostgresValue) {
         let start = self.bytes.count
-        switch value {
-        case .null:
-            self.starts.append(-1)
-            self.lengths.append(0)
-            return
-        case .bool(let value): self.bytes.append(value ? 1 : 0)
-        case .int4(let value): self.bytes.appendBigEndian(value)
-        case .int64(let value): self.bytes.appendBigEndian(value)
-        case .double(let value): self.bytes.appendBigEndian(value.bitPattern)
-        case .text(let value): self.bytes.append(contentsOf: value.utf8)
-        case .bytes(let value): self.bytes.append(contentsOf: value)
-        case .uuid(let value): withUnsafeBytes(of: value.uuid) { self.bytes.append(contentsOf: $0) }
-        case .timestamp(let value): self.bytes.appendBigEndian(value.wire)
-        case .json(let value):
-            // The version of jsonb's binary form.
-            self.bytes.append(1)
-            self.bytes.append(contentsOf: value.utf8)
-        case .jsonBytes(let value):
-            self.bytes.append(1)
-            self.bytes.append(contentsOf: value)
-        case .array(let array): array.encode(into: &self.bytes)
-        }
-        self.starts.append(start)
+        let isNull = !value.encode(into: &self.bytes)
+        self.starts.append(isNull ? -1 : start)
         self.lengths.append(Int32(clamping: self.bytes.count - start))
     }
 }

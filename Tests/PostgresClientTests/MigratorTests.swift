@@ -1,0 +1,99 @@
+import PostgresServer
+import Testing
+
+@testable import PostgresClient
+
+@Suite("Migrations", .needsServer, .timeLimit(.minutes(2)))
+struct MigratorTests {
+    private let first = PostgresMigration(
+        number: 1, name: "accounts", sql: "CREATE TABLE accounts (id int8); INSERT INTO accounts VALUES (1);")
+    private let second = PostgresMigration(
+        number: 2, name: "names", sql: "ALTER TABLE accounts ADD COLUMN name text NOT NULL DEFAULT 'it''s'")
+
+    private func migrator(_ database: TestDatabase, _ migrations: [PostgresMigration]) throws -> PostgresMigrator {
+        try PostgresMigrator(migrations, configuration: database.configuration(), logger: RealServer.logger)
+    }
+
+    @Test("each migration is applied once, however many try at once")
+    func once() async throws {
+        try await RealServer.withDatabase { database in
+            let migrator = try self.migrator(database, [self.second, self.first])
+            #expect(try await migrator.status().map(\.state) == [.pending, .pending])
+            await #expect(throws: PostgresError.self) { try await migrator.requireCurrent() }
+            let applied = try await withThrowingTaskGroup(of: [Int].self) { group in
+                for _ in 0..<4 { group.addTask { try await migrator.up() } }
+                return try await group.reduce(into: []) { $0 += $1 }
+            }
+            #expect(applied.sorted() == [1, 2])
+            let connection = try await database.connect()
+            #expect(try await connection.query("SELECT name FROM accounts").only.get(0) == "it's")
+            #expect(try await migrator.status().map(\.state) == [.applied, .applied])
+            #expect(try await migrator.up().isEmpty)
+            try await migrator.requireCurrent()
+        }
+    }
+
+    @Test("an applied migration must not change, and none may be put before it")
+    func changed() async throws {
+        try await RealServer.withDatabase { database in
+            try await self.migrator(database, [self.first]).up()
+            let edited = PostgresMigration(number: 1, name: "accounts", sql: "SELECT 1")
+            let migrator = try self.migrator(database, [edited, self.second])
+            #expect(try await migrator.status().map(\.state) == [.changed, .pending])
+            let error = await #expect(throws: PostgresError.self) { try await migrator.up() }
+            #expect(error?.code == .migration)
+            // A newer program was here: an older one finds nothing to do.
+            try await self.migrator(database, [self.first, self.second]).up()
+            let older = try self.migrator(database, [self.first])
+            #expect(try await older.status().map(\.state) == [.applied, .unknown])
+            #expect(try await older.up().isEmpty)
+        }
+        try await RealServer.withDatabase { database in
+            try await self.migrator(database, [PostgresMigration(number: 2, name: "b", sql: "SELECT 1")]).up()
+            let error = await #expect(throws: PostgresError.self) {
+                try await self.migrator(
+                    database, [self.first, PostgresMigration(number: 2, name: "b", sql: "SELECT 1")]
+                )
+                .up()
+            }
+            #expect(error?.code == .migration)
+        }
+    }
+
+    @Test("a migration that fails leaves the database as it was before it")
+    func failing() async throws {
+        try await RealServer.withDatabase { database in
+            let broken = PostgresMigration(number: 2, name: "broken", sql: "CREATE TABLE half (); SELECT 1 / 0")
+            let migrator = try self.migrator(database, [self.first, broken])
+            let error = await #expect(throws: PostgresError.self) { try await migrator.up() }
+            #expect(error?.sqlState?.rawValue == "22012")
+            #expect(error?.message.hasPrefix("migration 2 (broken): ") == true)
+            #expect(try await migrator.status().map(\.state) == [.applied, .pending])
+            let connection = try await database.connect()
+            #expect(try await connection.query("SELECT to_regclass('half') IS NULL").only.get(0) == true)
+        }
+    }
+
+    @Test("the printed SQL does the same as applying")
+    func printed() async throws {
+        try await RealServer.withDatabase { database in
+            let migrator = try self.migrator(database, [self.first, self.second])
+            let connection = try await database.connect()
+            try await connection.script(migrator.sql)
+            #expect(try await migrator.status().map(\.state) == [.applied, .applied])
+            #expect(try await migrator.up().isEmpty)
+        }
+    }
+
+    @Test("numbers are unique and positive")
+    func numbers() throws {
+        let configuration = try PostgresConfiguration(url: "postgres://127.0.0.1/x")
+        for number in [0, 1] {
+            #expect(throws: PostgresError.self) {
+                try PostgresMigrator(
+                    [PostgresMigration(number: number, name: "a", sql: ""), self.first], configuration: configuration,
+                    logger: RealServer.logger)
+            }
+        }
+    }
+}
