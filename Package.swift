@@ -84,6 +84,18 @@ let package = Package(
                 "Commands", "JSONCoding", "PostgresClient", "Processor", .product(name: "Logging", package: "swift-log"),
             ]),
 
+        // What PostgreSQL remembers.
+        .target(
+            name: "Ledger",
+            dependencies: [
+                "Commands",
+                "JSONCoding",
+                "PostgresClient",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ]
+        ),
+
         // Ordinary users of the library.
         .target(name: "Commerce", dependencies: ["Commands", "JSONCoding"]),
         .target(name: "Lab", dependencies: ["Commands", "JSONCoding"]),
@@ -132,6 +144,12 @@ let package = Package(
         .testTarget(
             name: "PostgresClientTests",
             dependencies: ["PostgresClient", "PostgresServer", .product(name: "Logging", package: "swift-log")]),
+        .testTarget(
+            name: "LedgerTests",
+            dependencies: [
+                "Commands", "JSONCoding", "Ledger", "PostgresClient", "PostgresServer",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .testTarget(name: "IntegrationTests", dependencies: ["KafkaClient", "Commands", "Processor"]),
     ]
 )

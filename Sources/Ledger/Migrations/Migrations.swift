@@ -1,0 +1,10 @@
+import PostgresClient
+
+extension PostgresMigration {
+    /// All that Adjutant's schema went through, in order.
+    package static let adjutant = [
+        PostgresMigration(number: Migration0001.number, name: Migration0001.name, sql: Migration0001.sql),
+        PostgresMigration(number: Migration0002.number, name: Migration0002.name, sql: Migration0002.sql),
+        PostgresMigration(number: Migration0003.number, name: Migration0003.name, sql: Migration0003.sql),
+    ]
+}

@@ -1,0 +1,79 @@
+import PostgresClient
+
+/// What one transaction of a runner writes.
+struct FireGroup {
+    private var ids: [String] = []
+    private var nexts: [PostgresTimestamp?] = []
+    private var fired: [PostgresTimestamp?] = []
+    private var missed: [Bool] = []
+    private var resting: [Bool] = []
+    private var topics: [String] = []
+    private var keys: [String?] = []
+    private var values: [[UInt8]] = []
+    private var headers: [String] = []
+
+    mutating func add(_ schedule: Schedule, _ decision: DueDecision) {
+        self.add(
+            schedule.id, next: decision.next.map(PostgresTimestamp.init(microseconds:)),
+            fired: decision.fire.map(PostgresTimestamp.init(microseconds:)), missed: decision.isMissed, rests: false)
+        guard let due = decision.fire else { return }
+        let command = ScheduledCommand(schedule, due: due)
+        self.topics.append(command.topic)
+        self.keys.append(command.key)
+        self.values.append(command.value)
+        self.headers.append(command.headers)
+    }
+
+    /// Pauses a schedule that cannot be served.
+    mutating func rest(_ schedule: Schedule) {
+        self.add(schedule.id, next: schedule.nextDue, fired: nil, missed: true, rests: true)
+    }
+
+    private mutating func add(
+        _ id: String, next: PostgresTimestamp?, fired: PostgresTimestamp?, missed: Bool, rests: Bool
+    ) {
+        self.ids.append(id)
+        self.nexts.append(next)
+        self.fired.append(fired)
+        self.missed.append(missed)
+        self.resting.append(rests)
+    }
+
+    var calls: [PostgresCall] {
+        var calls = [
+            PostgresCall(
+                Self.advance,
+                [
+                    .texts(self.ids), .timestamps(self.nexts), .timestamps(self.fired), .bools(self.missed),
+                    .bools(self.resting),
+                ])
+        ]
+        if !self.topics.isEmpty {
+            calls.append(
+                PostgresCall(
+                    Self.put,
+                    [.texts(self.topics), .texts(self.keys), .bytes(self.values), .texts(self.headers)]))
+        }
+        return calls
+    }
+
+    private static let advance: PostgresStatement = """
+        UPDATE adjutant.schedules s SET
+            next_due = d.next_due,
+            last_due = coalesce(d.fired, s.last_due),
+            last_fired_at = CASE WHEN d.fired IS NULL THEN s.last_fired_at ELSE clock_timestamp() END,
+            fired = s.fired + (d.fired IS NOT NULL)::int,
+            missed = s.missed + d.missed::int,
+            paused_at = CASE WHEN d.rests THEN clock_timestamp() END,
+            revision = s.revision + 1
+        FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::bool[], $5::bool[])
+            AS d(id, next_due, fired, missed, rests)
+        WHERE s.id = d.id
+        """
+
+    private static let put: PostgresStatement = """
+        SELECT count(adjutant.outbox_put(o.topic, o.key, o.value, o.headers::jsonb))
+        FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[]) WITH ORDINALITY
+            AS o(topic, key, value, headers, place)
+        """
+}

@@ -1,0 +1,131 @@
+import Foundation
+import Logging
+import PostgresClient
+import ServiceLifecycle
+
+/// Sends the commands of schedules when they are due: each due time once, however many runners there are.
+///
+/// A due schedule is locked, its command put into the outbox and its next due time set in one transaction; other runners
+/// pass over what is locked. Times are the database's: the host's clock only measures how long to sleep.
+package final class ScheduleRunner: Service {
+    private let configuration: PostgresConfiguration
+    private let logger: Logger
+    private let groupSize: Int
+    private let longestSleep: Duration
+    private let signal = Signal()
+
+    /// - Parameters:
+    ///   - groupSize: How many schedules are fired in one transaction at most.
+    ///   - longestSleep: The pause after which it looks even when nothing is known to be due. It bounds how late a new
+    ///     schedule is when its notification was lost.
+    package init(
+        _ configuration: PostgresConfiguration, groupSize: Int = 500, longestSleep: Duration = .seconds(1),
+        logger: Logger
+    ) {
+        var configuration = configuration
+        // A frozen runner must not keep what it has locked.
+        configuration.idleInTransactionTimeout = min(configuration.idleInTransactionTimeout, .seconds(3))
+        self.configuration = configuration
+        self.groupSize = groupSize
+        self.longestSleep = longestSleep
+        self.logger = logger
+    }
+
+    /// Makes it look for due schedules now.
+    package func wake() { self.signal.raise() }
+
+    /// Runs until the task is cancelled or a graceful shutdown begins.
+    package func run() async {
+        await cancelWhenGracefulShutdown {
+            let listener = PostgresListener(
+                self.configuration, channels: [ScheduleStore.channel], logger: self.logger)
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await listener.run() }
+                group.addTask { for await _ in listener.events { self.signal.raise() } }
+                group.addTask { await self.keepServing() }
+            }
+        }
+    }
+
+    private func keepServing() async {
+        var pause = Duration.milliseconds(100)
+        while !Task.isCancelled {
+            do {
+                let connection = try await PostgresConnection.connect(self.configuration, logger: self.logger)
+                defer { connection.close() }
+                while !Task.isCancelled {
+                    try await self.serve(connection)
+                    pause = .milliseconds(100)
+                }
+            } catch is CancellationError {
+                return
+            } catch {
+                // An unknown COMMIT too: the rows say whether it took effect.
+                self.logger.warning(
+                    "schedules: the database cannot be used, will be tried again",
+                    metadata: ["error": "\(error)", "pause": "\(pause)"])
+                try? await Task.sleep(for: pause)
+                pause = min(pause * 2, .seconds(5))
+            }
+        }
+    }
+
+    /// Fires what is due, then waits for more.
+    private func serve(_ connection: PostgresConnection) async throws {
+        while try await self.fireGroup(on: connection) == self.groupSize {}
+        try Task.checkCancellation()
+        let before = ContinuousClock.now
+        let row = try await connection.query(Self.earliest).only
+        let after = ContinuousClock.now
+        // The server read its clock in between.
+        let read = before + (after - before) / 2
+        var deadline = after + self.longestSleep
+        if let next = try row.get(0, as: PostgresTimestamp?.self) {
+            let now = try row.get(1, as: PostgresTimestamp.self)
+            let wait = Duration.microseconds(next.microseconds - now.microseconds)
+            // Due and not taken: another runner has locked it.
+            deadline = min(deadline, wait > .zero ? read + wait : after + .milliseconds(20))
+        }
+        await self.signal.wait(until: deadline)
+    }
+
+    /// - Returns: How many schedules were served.
+    private func fireGroup(on connection: PostgresConnection) async throws -> Int {
+        try await connection.transaction { transaction in
+            let rows = try await transaction.query(Self.due, [.int(self.groupSize)])
+            guard !rows.isEmpty else { return 0 }
+            var group = FireGroup()
+            for row in rows {
+                let schedule = try Schedule(row)
+                let now = try row.get("now", as: PostgresTimestamp.self).microseconds
+                do {
+                    group.add(schedule, try Self.decide(schedule, now: now))
+                } catch {
+                    self.logger.error(
+                        "a schedule cannot be read and rests: reschedule it",
+                        metadata: ["schedule": "\(schedule.id)", "error": "\(error)"])
+                    group.rest(schedule)
+                }
+            }
+            try await transaction.commit(after: group.calls)
+            return rows.count
+        }
+    }
+
+    private static func decide(_ schedule: Schedule, now: Int64) throws -> DueDecision {
+        DueDecision(
+            try schedule.timing, due: schedule.nextDue?.microseconds ?? now, now: now, policy: schedule.missedPolicy)
+    }
+
+    private static let due = PostgresStatement(
+        trusted: """
+            SELECT \(Schedule.columns), statement_timestamp() AS now FROM adjutant.schedules
+            WHERE next_due <= statement_timestamp() AND paused_at IS NULL
+            ORDER BY next_due, id LIMIT $1 FOR UPDATE SKIP LOCKED
+            """)
+
+    private static let earliest: PostgresStatement = """
+        SELECT (SELECT next_due FROM adjutant.schedules WHERE next_due IS NOT NULL AND paused_at IS NULL
+            ORDER BY next_due LIMIT 1), clock_timestamp()
+        """
+}

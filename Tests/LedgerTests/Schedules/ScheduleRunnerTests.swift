@@ -1,0 +1,173 @@
+import Foundation
+import JSONCoding
+import Logging
+import PostgresClient
+import Testing
+
+@testable import Ledger
+
+@Suite struct ScheduleRunnerTests {
+    /// Runs the body beside runners that end with it.
+    private func withRunners(
+        _ count: Int, on database: Database, longestSleep: Duration = .seconds(1), groupSize: Int = 200,
+        _ body: @Sendable ([Task<Void, Never>]) async throws -> Void
+    ) async throws {
+        let runners = (0..<count).map { number in
+            var configuration = database.configuration
+            configuration.applicationName = "runner-\(number)"
+            let runner = ScheduleRunner(
+                configuration, groupSize: groupSize, longestSleep: longestSleep, logger: Database.logger)
+            return Task { await runner.run() }
+        }
+        defer { for runner in runners { runner.cancel() } }
+        try await body(runners)
+        for runner in runners {
+            runner.cancel()
+            await runner.value
+        }
+    }
+
+    @Test("10,000 due in the same seconds, three runners, one killed: each fires once, none early")
+    func thousands() async throws {
+        let database = try await Database.make()
+        try await database.connection.query(
+            """
+            INSERT INTO adjutant.schedules (id, domain, type, key, data, next_due)
+            SELECT 's' || n, 'lab', 'lab.run', 'k' || n % 100, convert_to('{"n":' || n || '}', 'UTF8'),
+                clock_timestamp() + interval '1 second' + n * interval '0.2 milliseconds'
+            FROM generate_series(1, 10000) n
+            """)
+        try await self.withRunners(3, on: database) { runners in
+            // Killed in the middle of it: its sessions end, and it does not come back.
+            while try await database.count("SELECT count(*) FROM adjutant.outbox") < 2000 {
+                try await Task.sleep(for: .milliseconds(2))
+            }
+            runners[0].cancel()
+            _ = try await database.count(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'runner-0'")
+            try await database.wait(for: 10_000, seconds: 60, "SELECT count(*) FROM adjutant.outbox")
+            try await database.wait(
+                for: 0, "SELECT count(*) FROM adjutant.schedules WHERE next_due IS NOT NULL")
+        }
+        #expect(try await database.count("SELECT count(*) FROM adjutant.outbox") == 10_000)
+        #expect(try await database.count(Self.distinct("ce_id")) == 10_000)
+        #expect(
+            try await database.count(Self.distinct("ce_scheduleid"))
+                == 10_000)
+        #expect(try await database.count("SELECT count(*) FROM adjutant.schedules WHERE fired <> 1") == 0)
+        #expect(try await database.count("SELECT count(*) FROM adjutant.schedules WHERE last_fired_at < last_due") == 0)
+        let late = try await database.connection.query(
+            """
+            SELECT percentile_disc(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM last_fired_at - last_due))::float8
+            FROM adjutant.schedules
+            """
+        ).only.get(0, as: Double.self)
+        // Room for machines that do ten other things; a runner that slept through would be a second late.
+        #expect(late < 0.9, "99 of 100 within \(late) s")
+    }
+
+    /// How many values a header has in the outbox.
+    private static func distinct(_ header: String) -> PostgresStatement {
+        PostgresStatement(
+            trusted: """
+                SELECT count(DISTINCT header_values[array_position(header_names, '\(header)')]) FROM adjutant.outbox
+                """)
+    }
+
+    @Test("A new schedule wakes a runner that sleeps for long")
+    func notified() async throws {
+        let database = try await Database.make()
+        try await self.withRunners(1, on: database, longestSleep: .seconds(600)) { _ in
+            try await database.wait(
+                for: 1,
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'runner-0' AND query LIKE 'LISTEN%'")
+            let store = ScheduleStore(database.connection)
+            try await store.add(
+                ScheduleDraft(domain: "lab", type: "lab.run", timing: .after(.milliseconds(50))))
+            try await database.wait(for: 1, "SELECT count(*) FROM adjutant.outbox")
+        }
+    }
+
+    @Test("A runner whose sessions are ended comes back")
+    func reconnects() async throws {
+        let database = try await Database.make()
+        try await self.withRunners(1, on: database) { _ in
+            try await database.wait(
+                for: 2, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'runner-0'")
+            _ = try await database.count(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'runner-0'")
+            try await ScheduleStore(database.connection).add(
+                ScheduleDraft(domain: "lab", type: "lab.run", timing: .after(.zero)))
+            try await database.wait(for: 1, "SELECT count(*) FROM adjutant.outbox")
+        }
+    }
+
+    @Test("What fires is a command in CloudEvents' binary mode, with an id of its due time")
+    func command() async throws {
+        let database = try await Database.make()
+        let due = try #require(RFC3339.parse("2026-01-01T00:00:00Z"))
+        let schedule = try await ScheduleStore(database.connection).add(
+            ScheduleDraft(
+                domain: "commerce", type: "user.delete", key: "u-1", data: Array(#"{"userId":"u-1"}"#.utf8),
+                attributes: ["actor": "ann", "tenant": "t1"], timing: .at(due)))
+        try await self.withRunners(2, on: database) { _ in
+            try await database.wait(for: 1, "SELECT count(*) FROM adjutant.outbox")
+        }
+        let row = try await database.connection.query(
+            """
+            SELECT topic, convert_from(key, 'UTF8'), convert_from(value, 'UTF8'),
+                (SELECT jsonb_object_agg(n, convert_from(v, 'UTF8')) FROM unnest(header_names, header_values) h(n, v))
+            FROM adjutant.outbox
+            """
+        ).only
+        #expect(try row.get(0, as: String.self) == "commerce.commands")
+        #expect(try row.get(1, as: String.self) == "u-1")
+        #expect(try row.get(2, as: String.self) == #"{"userId":"u-1"}"#)
+        let headers = try FastJSONDecoder().decode([String: String].self, from: Array(row.get(3, as: String.self).utf8))
+        #expect(
+            headers == [
+                "content-type": "application/json", "ce_specversion": "1.0", "ce_type": "user.delete",
+                "ce_source": "adjutant/commerce/schedules", "ce_time": "2026-01-01T00:00:00.000Z", "ce_actor": "ann",
+                "ce_tenant": "t1", "ce_scheduleid": schedule.id, "ce_causationid": schedule.id,
+                "ce_id": ScheduledCommand.id(schedule: schedule.id, due: due),
+            ])
+    }
+
+    @Test("Missed due times are fired once or skipped, and cron goes on")
+    func missed() async throws {
+        let database = try await Database.make()
+        let store = ScheduleStore(database.connection)
+        for (name, policy) in [("fires", MissedPolicy.fireOnce), ("skips", .skip)] {
+            try await store.add(
+                ScheduleDraft(
+                    domain: "lab", type: "lab.run", timing: .cron(CronExpression("0 0 1 1 *"), .gmt), name: name,
+                    missedPolicy: policy))
+        }
+        try await database.connection.query("UPDATE adjutant.schedules SET next_due = '2001-01-01 00:00Z'")
+        try await self.withRunners(2, on: database) { _ in
+            try await database.wait(for: 2, "SELECT count(*) FROM adjutant.schedules WHERE next_due > now()")
+        }
+        let fires = try #require(try await store.find("fires"))
+        let skips = try #require(try await store.find("skips"))
+        #expect(fires.fired == 1)
+        #expect(fires.missed == 1)
+        #expect(skips.fired == 0)
+        #expect(skips.missed == 1)
+        #expect(fires.state == .active)
+        #expect(try await database.count("SELECT count(*) FROM adjutant.outbox") == 1)
+    }
+
+    @Test("A schedule that this program cannot read rests; the others fire")
+    func unreadable() async throws {
+        let database = try await Database.make()
+        let store = ScheduleStore(database.connection)
+        let bad = try await store.add(ScheduleDraft(domain: "lab", type: "lab.run", timing: .after(.zero)))
+        try await database.connection.query("UPDATE adjutant.schedules SET cron = 'every other tuesday'")
+        try await store.add(ScheduleDraft(domain: "lab", type: "lab.run", timing: .after(.zero)))
+        try await self.withRunners(1, on: database) { _ in
+            try await database.wait(for: 1, "SELECT count(*) FROM adjutant.outbox")
+            try await database.wait(for: 1, "SELECT count(*) FROM adjutant.schedules WHERE paused_at IS NOT NULL")
+        }
+        #expect(try await store.find(bad.id)?.state == .paused)
+    }
+}
