@@ -41,6 +41,80 @@ import Testing
         #expect(progress.base == 9_000_000_000)
     }
 
+    /// Compaction or an aborted transaction of that size: a bit for each offset would be gigabytes.
+    @Test func aHugeGapAboveAnUnfinishedOffsetCostsNothing() throws {
+        let far: Int64 = 100_000_000_000
+        let progress = Tracked(PartitionProgress(base: 7))
+        #expect(progress.take(7))
+        for index: Int64 in 1...20 { #expect(progress.take(index * far)) }
+        #expect(progress.base == 7)
+        #expect(progress.unfinished == 21)
+        #expect(progress.isFinished(far / 2))
+        for index: Int64 in 1...20 {
+            #expect(!progress.isFinished(index * far))
+            if index % 2 == 0 { progress.finish(index * far) }
+        }
+        let set = progress.completedAbove()
+        // From one unfinished offset to the next; two gaps and what lies finished between them are one range.
+        var expected: [Range<Int64>] = [8..<far]
+        for index: Int64 in 1...9 { expected.append((2 * index - 1) * far + 1..<(2 * index + 1) * far) }
+        expected.append(19 * far + 1..<20 * far + 1)
+        #expect(set.ranges == expected)
+        let metadata = set.metadata(base: 7)
+        #expect(try #require(CompletedSet(metadata: metadata, base: 7)) == set)
+        #expect(!progress.isNearMetadataLimit)
+        // The next owner.
+        progress.progress = PartitionProgress(base: 7, completed: set)
+        #expect(progress.take(7))
+        for index: Int64 in 1...20 { #expect(progress.take(index * far) == (index % 2 == 1)) }
+        #expect(progress.completedAbove() == set)
+        for index: Int64 in stride(from: 19, to: 0, by: -2) { #expect(!progress.finish(index * far)) }
+        #expect(progress.finish(7))
+        #expect(progress.base == 20 * far + 1)
+        #expect(!progress.hasCompletedAbove)
+    }
+
+    /// As the model does, with gaps drawn out: an offset of the model stands for itself and all gaps below it.
+    @Test(arguments: 0..<20) func hugeGapsChangeNothing(seed: Int) throws {
+        var random = SeededRandom(seed: UInt64(seed))
+        let start = Int64.random(in: 0...200, using: &random)
+        let progress = Tracked(PartitionProgress(base: start))
+        var model = ProgressModel(base: start)
+        var gaps: [(end: Int64, more: Int64)] = []
+        func real(_ offset: Int64) -> Int64 { gaps.reduce(offset) { $1.end <= offset ? $0 + $1.more : $0 } }
+        for step in 0..<400 {
+            if Int.random(in: 0..<10, using: &random) < 5 {
+                var offset = model.next
+                if Int.random(in: 0..<6, using: &random) == 0 {
+                    offset += .random(in: 1...20, using: &random)
+                    let more = Int64.random(in: 1...3, using: &random)
+                    gaps.append((offset, [0, 5000, 70_000, 1 << 33][Int(more)] + .random(in: 0...64, using: &random)))
+                }
+                #expect(progress.take(real(offset)) == model.take(offset))
+            } else if let offset = model.unfinished.randomElement(using: &random) {
+                let before = model.base
+                model.finish(offset)
+                #expect(progress.finish(real(offset)) == (model.base != before))
+            }
+            try #require(progress.base == real(model.base))
+            try #require(progress.next == real(model.next - 1) + 1)
+            try #require(progress.unfinished == model.unfinished.count)
+            guard step % 10 == 0 else { continue }
+            let set = progress.completedAbove()
+            let unfinished = Set(model.unfinished)
+            let wrong = (model.base..<model.next).filter { offset in
+                progress.isFinished(real(offset)) == unfinished.contains(offset)
+                    || set.contains(real(offset)) == unfinished.contains(offset)
+            }
+            try #require(wrong == [], "step \(step)")
+            for gap in gaps where gap.end > model.base { try #require(set.contains(real(gap.end) - 1)) }
+            let metadata = set.metadata(base: progress.base)
+            try #require(CompletedSet(metadata: metadata, base: progress.base) == set)
+        }
+        for offset in model.unfinished.shuffled(using: &random) { progress.finish(real(offset)) }
+        #expect(progress.base == real(model.next - 1) + 1)
+    }
+
     @Test func aRecordThatArrivesTwiceIsTakenOnce() {
         let progress = Tracked(PartitionProgress(base: 0))
         #expect(progress.take(0))

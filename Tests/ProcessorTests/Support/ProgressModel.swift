@@ -58,6 +58,7 @@ final class Tracked {
 
     func take(_ offset: Int64) -> Bool { self.progress.take(offset) }
     @discardableResult func finish(_ offset: Int64) -> Bool { self.progress.finish(offset) }
+    func isFinished(_ offset: Int64) -> Bool { self.progress.isFinished(offset) }
     func completedAbove() -> CompletedSet { self.progress.completedAbove() }
     subscript<Value>(dynamicMember path: KeyPath<PartitionProgress, Value>) -> Value { self.progress[keyPath: path] }
 }
