@@ -133,7 +133,15 @@ let package = Package(
         .testTarget(name: "CommandsTests", dependencies: ["Commands"]),
         .testTarget(name: "TopicDeclarationsTests", dependencies: ["Commands", "TopicDeclarations"]),
         .testTarget(name: "DeadLettersTests", dependencies: ["DeadLetters", "Commands", "JSONCoding", "Processor"]),
-        .testTarget(name: "ProcessorTests", dependencies: ["Processor", "Commands"]),
+        .testTarget(
+            name: "ProcessorTests",
+            dependencies: [
+                "Processor", "Commands",
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ]),
         .testTarget(
             name: "CommerceTests",
             dependencies: [

@@ -2,6 +2,7 @@ import Commands
 import Foundation
 import Instrumentation
 import Logging
+import Metrics
 import Synchronization
 import Tracing
 
@@ -31,6 +32,7 @@ package final class Engine: Sendable {
     let room = RoomSignal()
     package let counters = EngineCounters()
     let metrics: EngineMetrics
+    let instrument: any Instrument
     let isTracing: Bool
     let writer: EventWriter
     let surroundings: [Domain: ContextSurroundings]
@@ -47,7 +49,9 @@ package final class Engine: Sendable {
     package init(
         domains: [ProcessedDomain], source: any CommandSource, ledger: (any CommandLedger)? = nil,
         settings: EngineSettings, group: String,
-        limits: EnvelopeLimits = EnvelopeLimits(), clock: EngineClock = .system, logger: Logger
+        limits: EnvelopeLimits = EnvelopeLimits(), clock: EngineClock = .system,
+        metrics: any MetricsFactory = MetricsSystem.factory,
+        instrument: any Instrument = InstrumentationSystem.instrument, logger: Logger
     ) {
         self.domains = domains
         self.source = source
@@ -57,8 +61,9 @@ package final class Engine: Sendable {
         self.reader = EnvelopeReader(limits: limits)
         self.clock = clock
         self.logger = logger
-        self.metrics = EngineMetrics(domains: domains, group: group)
-        self.isTracing = !(InstrumentationSystem.instrument is NoOpInstrument)
+        self.metrics = EngineMetrics(domains: domains, group: group, factory: metrics)
+        self.instrument = instrument
+        self.isTracing = !(instrument is NoOpInstrument)
         self.writer = EventWriter(worker: settings.worker, group: group)
         self.surroundings = Dictionary(
             uniqueKeysWithValues: domains.map {

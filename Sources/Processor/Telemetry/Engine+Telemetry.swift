@@ -43,15 +43,16 @@ extension Engine {
     ) async throws -> [UInt8] {
         guard self.isTracing else { return try await body() }
         var context = ServiceContext.topLevel
-        InstrumentationSystem.instrument.extract(envelope, into: &context, using: EnvelopeExtractor())
-        return try await withSpan("process \(envelope.type)", context: context, ofKind: .consumer) { span in
+        self.instrument.extract(envelope, into: &context, using: EnvelopeExtractor())
+        let tracer = self.instrument as? any Tracer ?? InstrumentationSystem.tracer
+        return try await tracer.withAnySpan("process \(envelope.type)", context: context, ofKind: .consumer) { span in
             span.attributes["messaging.system"] = "kafka"
             span.attributes["messaging.operation.type"] = "process"
             span.attributes["messaging.destination.name"] = work.record.topic
             span.attributes["messaging.message.id"] = envelope.id
             span.attributes["adjutant.attempt"] = work.attempt
             var carrier: [String: String] = [:]
-            InstrumentationSystem.instrument.inject(span.context, into: &carrier, using: DictionaryInjector())
+            self.instrument.inject(span.context, into: &carrier, using: DictionaryInjector())
             work.traceHeaders = carrier
             return try await body()
         }

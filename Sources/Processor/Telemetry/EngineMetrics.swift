@@ -26,8 +26,8 @@ final class EngineMetrics: Sendable {
 
     private static let outcomes = ["succeeded"] + FailureClass.allCases.map(\.rawValue)
 
-    init(domains: [ProcessedDomain], group: String) {
-        self.isEnabled = !(MetricsSystem.factory is NOOPMetricsHandler)
+    init(domains: [ProcessedDomain], group: String, factory: any MetricsFactory) {
+        self.isEnabled = !(factory is NOOPMetricsHandler)
         let base = [("messaging.system", "kafka"), ("messaging.consumer.group.name", group)]
         func labels(_ domain: Domain) -> [(String, String)] {
             base + [("messaging.destination.name", domain.commandsTopic)]
@@ -35,24 +35,28 @@ final class EngineMetrics: Sendable {
         func instruments(_ domain: Domain, _ type: String) -> Instruments {
             let all = labels(domain) + [("adjutant.command.type", type)]
             return Instruments(
-                duration: Timer(label: "messaging.process.duration", dimensions: all),
-                delay: Timer(label: "adjutant.command.outcome.delay", dimensions: all),
+                duration: Timer(label: "messaging.process.duration", dimensions: all, factory: factory),
+                delay: Timer(label: "adjutant.command.outcome.delay", dimensions: all, factory: factory),
                 handled: Dictionary(
                     uniqueKeysWithValues: Self.outcomes.map { outcome in
                         (
                             outcome,
                             Counter(
-                                label: "adjutant.commands.handled", dimensions: all + [("adjutant.outcome", outcome)])
+                                label: "adjutant.commands.handled", dimensions: all + [("adjutant.outcome", outcome)],
+                                factory: factory)
                         )
                     }))
         }
         self.consumed = Dictionary(
             uniqueKeysWithValues: domains.map {
-                ($0.names, Counter(label: "messaging.client.consumed.messages", dimensions: labels($0.names)))
+                (
+                    $0.names,
+                    Counter(label: "messaging.client.consumed.messages", dimensions: labels($0.names), factory: factory)
+                )
             })
         self.deadLetters = Dictionary(
             uniqueKeysWithValues: domains.map {
-                ($0.names, Counter(label: "adjutant.dead_letters", dimensions: labels($0.names)))
+                ($0.names, Counter(label: "adjutant.dead_letters", dimensions: labels($0.names), factory: factory))
             })
         self.retries = Dictionary(
             uniqueKeysWithValues: domains.map { domain in
@@ -65,7 +69,8 @@ final class EngineMetrics: Sendable {
                                 tier,
                                 Counter(
                                     label: "adjutant.retries",
-                                    dimensions: labels(domain.names) + [("adjutant.retry.tier", tier)])
+                                    dimensions: labels(domain.names) + [("adjutant.retry.tier", tier)],
+                                    factory: factory)
                             )
                         })
                 )
@@ -83,7 +88,7 @@ final class EngineMetrics: Sendable {
         self.others = Dictionary(
             uniqueKeysWithValues: domains.map { ($0.names, instruments($0.names, "other")) })
         self.gauges = Dictionary(
-            uniqueKeysWithValues: EngineGauges.names.map { ($0, Gauge(label: $0, dimensions: base)) })
+            uniqueKeysWithValues: EngineGauges.names.map { ($0, Gauge(label: $0, dimensions: base, factory: factory)) })
     }
 
     func consumed(_ domain: Domain, _ count: Int) {

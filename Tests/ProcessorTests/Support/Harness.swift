@@ -1,5 +1,7 @@
 import Commands
+import Instrumentation
 import Logging
+import Metrics
 @testable import Processor
 import Synchronization
 import Testing
@@ -53,19 +55,24 @@ final class Harness: Sendable {
     let domain: ProcessedDomain
     let settings: EngineSettings
     let clock: EngineClock
+    let metrics: any MetricsFactory
+    let instrument: any Instrument
 
     init(
         broker: MemoryBroker = MemoryBroker(), tiers: [String] = ["5s", "1m"],
         retry: RetryPolicy = .fixed(.seconds(5), .seconds(60)), timeout: Duration = .seconds(30),
-        ordering: Ordering = .key, clock: EngineClock = .system,
-        settings: EngineSettings = .testing(),
+        ordering: Ordering = .key, strictOrder: Bool = false, limits: CommandLimits = .none,
+        clock: EngineClock = .system, settings: EngineSettings = .testing(),
+        metrics: any MetricsFactory = NOOPMetricsHandler.instance, instrument: any Instrument = NoOpInstrument(),
         script: @escaping @Sendable (Gate, TestRun, CommandContext) async throws -> Void = { _, _, _ in }
     ) throws {
         self.broker = broker
         self.clock = clock
         let (journal, gate) = (self.journal, self.gate)
         var handlers = Handlers()
-        handlers.on(TestRun.self, retry: retry, timeout: timeout, ordering: ordering) { command, context in
+        handlers.on(
+            TestRun.self, retry: retry, timeout: timeout, ordering: ordering, strictOrder: strictOrder, limits: limits
+        ) { command, context in
             let lane = context.key ?? context.commandID
             journal.update { journal in
                 journal.starts.append(
@@ -88,6 +95,8 @@ final class Harness: Sendable {
         self.domain = ProcessedDomain(
             names: "test", registry: try handlers.registry(), tiers: tiers.map { RetryTier(name: $0)! })
         self.settings = settings
+        self.metrics = metrics
+        self.instrument = instrument
     }
 
     var inputs: [TopicPartition] {
@@ -106,6 +115,12 @@ final class Harness: Sendable {
     /// Waits until a topic holds so many records.
     func until(_ topic: String, has count: Int, sourceLocation: SourceLocation = #_sourceLocation) async {
         await self.broker.state.until({ $0.count(topic) >= count }, sourceLocation: sourceLocation)
+    }
+
+    /// Waits until the intake has gone round some times, so that what is due has been looked at.
+    func turns(_ running: RunningEngine) async {
+        let polls = running.source.log.read { $0.polls }
+        await running.source.log.until { $0.polls > polls + 3 }
     }
 
     /// Waits until the dispatcher meets the condition.
@@ -154,7 +169,7 @@ final class RunningEngine: Sendable {
         let source = MemorySource(broker: harness.broker)
         let engine = Engine(
             domains: [harness.domain], source: source, settings: harness.settings, group: "adjutant.test",
-            clock: harness.clock, logger: logger)
+            clock: harness.clock, metrics: harness.metrics, instrument: harness.instrument, logger: logger)
         let sink = MemorySink(broker: harness.broker, receiver: engine)
         engine.connect(sink)
         self.engine = engine
