@@ -201,7 +201,8 @@ extension Engine {
             if let start = envelope.microseconds(.notbefore), start > now {
                 // Rounded up: never early.
                 let delay = (start - now + 999) / 1000
-                guard let tier = domain.tier(forMilliseconds: delay) else {
+                // In place, where order is strict: by way of a topic the key's later commands would overtake it.
+                guard !work.isStrict, let tier = domain.tier(forMilliseconds: delay) else {
                     return .end(.postponedInPlace(delay: delay))
                 }
                 return .end(.postponedTopic(tier, due: min((start + 999) / 1000, now / 1000 + tier.milliseconds)))
