@@ -47,20 +47,4 @@ import Testing
         #expect(CommandRules.problem(data: ArraySlice("{\"a\"".utf8)) != nil)
         #expect(CommandRules.problem(data: []) != nil)
     }
-
-    @Test func aReplayIsTheRecordAsItFirstCame() {
-        let letter = Record(
-            topic: "lab.dlt", key: [1], value: [2],
-            headers: [
-                ("ce_id", Array("i".utf8)), ("__dlq.errors.topic", Array("lab.commands".utf8)),
-                ("adjutant-attempt", Array("3".utf8)), ("adjutant-replays", Array("1".utf8)), ("own", nil),
-            ])
-        var outgoing = OutgoingRecord()
-        Replay.write(letter, into: &outgoing)
-        let names = outgoing.headers.map { String(decoding: outgoing.bytes[$0.name.range], as: UTF8.self) }
-        #expect(names == ["ce_id", "own", "adjutant-replays"])
-        #expect(outgoing.headers[1].value.isNull)
-        #expect(String(decoding: outgoing.bytes[outgoing.headers[2].value.range], as: UTF8.self) == "2")
-        #expect(Array(outgoing.bytes[outgoing.key.range]) == [1] && Array(outgoing.bytes[outgoing.value.range]) == [2])
-    }
 }

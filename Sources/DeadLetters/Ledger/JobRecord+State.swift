@@ -35,12 +35,19 @@ extension JobRecord {
         return job
     }
 
-    /// Letters that are sent in one batch: what a crash can repeat at most.
+    /// Letters on their way at most whose arrival is not noted: what a crash can repeat.
     ///
-    /// Slow jobs have small batches, so that about a quarter of a second is noted at once; the canaries end one.
+    /// Small jobs have less, so that a crash repeats a tenth of one at most, and slow ones what they send in half a second.
+    package var window: Int {
+        let total = Int(clamping: self.ranges.reduce(0) { $0 + $1.count })
+        var size = self.options.batch ?? min(max(total / 10, 250), 10_000)
+        if let rate = self.options.rate { size = min(size, max(1, Int(rate / 2))) }
+        return max(1, size)
+    }
+
+    /// Letters that are noted together; the canaries and the limit end a batch.
     package func batchSize(sent: Int) -> Int {
-        var size = max(1, self.options.batch)
-        if let rate = self.options.rate { size = min(size, max(1, Int(rate / 4))) }
+        var size = max(1, self.window / 5)
         if let canary = self.options.canary, !self.canaryPassed, sent < canary { size = min(size, canary - sent) }
         if let limit = self.options.limit { size = min(size, max(0, limit - sent)) }
         return size

@@ -25,7 +25,8 @@ package struct JobRecord: Sendable, Codable, Hashable {
         /// Letters that were replayed before, too.
         package var again = false
         package var maxReplays = 5
-        package var batch = 1000
+        /// Letters on their way at most; nil for what suits the job's size.
+        package var batch: Int?
         /// Milliseconds to wait for the outcomes of canaries, and in ordered replays for each.
         package var outcomeTimeout: Int64 = 60_000
         package var waits = false

@@ -42,10 +42,6 @@ package final class LedgerStore {
         for record in self.records { self.ledger.apply(record) }
     }
 
-    /// What this process has just written counts at once.
-    package func note(_ batch: BatchRecord) { self.ledger.apply(batch) }
-    package func note(_ job: JobRecord) { self.ledger.apply(job) }
-
     package func close() { self.follower?.close() }
 }
 

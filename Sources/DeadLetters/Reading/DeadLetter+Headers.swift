@@ -4,6 +4,7 @@ import JSONCoding
 extension DeadLetter {
     /// One pass over the headers, then one choice of whose words count.
     mutating func readHeaders() {
+        assert(NoteName.count <= 48)
         var notes = Notes()
         let names = NoteNames.shared
         let bytes = self.record.bytes
@@ -133,31 +134,19 @@ extension DeadLetter {
 
 /// The values of the notes that one record has.
 private struct Notes {
-    private var spans: [ByteSpan] = []
-    private var names: [NoteName] = []
-
-    init() {
-        self.spans.reserveCapacity(24)
-        self.names.reserveCapacity(24)
-    }
+    private var spans = InlineArray<48, ByteSpan>(repeating: .null)
 
     /// Where a header comes more than once: Spring Kafka's `original` ones are added on every hop, so that the first
     /// names the origin; of all others the last counts.
     mutating func put(_ name: NoteName, _ value: ByteSpan) {
-        if let index = self.names.firstIndex(of: name) {
-            switch name {
-            case .springTopic, .springPartition, .springOffset, .springGroup: break
-            default: self.spans[index] = value
-            }
-        } else {
-            self.names.append(name)
-            self.spans.append(value)
+        switch name {
+        case .springTopic, .springPartition, .springOffset, .springGroup:
+            if self.spans[name.rawValue].isNull { self.spans[name.rawValue] = value }
+        default: self.spans[name.rawValue] = value
         }
     }
 
-    subscript(name: NoteName) -> ByteSpan {
-        self.names.firstIndex(of: name).map { self.spans[$0] } ?? .null
-    }
+    subscript(name: NoteName) -> ByteSpan { self.spans[name.rawValue] }
 
     func first(of names: NoteName...) -> ByteSpan {
         for name in names where !self[name].isNull { return self[name] }

@@ -82,6 +82,20 @@ package struct DeadLetter: Sendable {
         return LetterCoordinate(topic: topic, partition: partition, offset: offset)
     }
 
+    /// Equal for letters whose commands were first read at the same place; nil unless that is known.
+    var originHash: Int? {
+        guard !self.originTopicSpan.isNull, let partition = self.originPartition, let offset = self.originOffset else {
+            return nil
+        }
+        var hasher = Hasher()
+        self.record.bytes.withUnsafeBytes {
+            hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: $0[self.originTopicSpan.range]))
+        }
+        hasher.combine(partition)
+        hasher.combine(offset)
+        return hasher.finalize()
+    }
+
     /// Groups equal causes: as noted, else made of class, code, type and message in the same way.
     package var fingerprint: String {
         if self.fingerprintSpan.count == 16 { return self.text(self.fingerprintSpan) ?? "" }

@@ -4,51 +4,61 @@ import Commands
 ///
 /// Sources: the contract; KIP-1191 (`__dlq.errors.*`); Spring Kafka's `KafkaHeaders` (`kafka_dlt-*`, `retry_topic-*`);
 /// Kafka Connect's `DeadLetterQueueReporter` (`__connect.errors.*`); KIP-1034 (`__streams.errors.*`).
-enum NoteName: String, CaseIterable {
-    case type = "ce_type"
-    case id = "ce_id"
-    case expiry = "ce_expirytime"
-    case partitionKey = "ce_partitionkey"
-    case contentType = "content-type"
+enum NoteName: Int, CaseIterable {
+    case type, id, expiry, partitionKey, contentType
+    case ownClass, ownCode, ownFirstFailed, ownFailed, ownReplays, ownFingerprint
+    case kipTopic, kipPartition, kipOffset, kipGroup, kipCount, kipMessage
+    case springTopic, springPartition, springOffset, springGroup, springException, springCause, springMessage,
+        springKeyException, springKeyMessage, springAttempts, springDelivery
+    case connectTopic, connectPartition, connectOffset, connectConnector, connectException, connectMessage
+    case streamsTopic, streamsPartition, streamsOffset, streamsException, streamsMessage
 
-    case ownClass = "adjutant-error-class"
-    case ownCode = "adjutant-error-code"
-    case ownFirstFailed = "adjutant-first-failed"
-    case ownFailed = "adjutant-failed"
-    case ownReplays = "adjutant-replays"
-    case ownFingerprint = "adjutant-fingerprint"
+    /// The header's name.
+    var header: String {
+        switch self {
+        case .type: "ce_type"
+        case .id: "ce_id"
+        case .expiry: "ce_expirytime"
+        case .partitionKey: "ce_partitionkey"
+        case .contentType: "content-type"
+        case .ownClass: "adjutant-error-class"
+        case .ownCode: "adjutant-error-code"
+        case .ownFirstFailed: "adjutant-first-failed"
+        case .ownFailed: "adjutant-failed"
+        case .ownReplays: "adjutant-replays"
+        case .ownFingerprint: "adjutant-fingerprint"
+        case .kipTopic: "__dlq.errors.topic"
+        case .kipPartition: "__dlq.errors.partition"
+        case .kipOffset: "__dlq.errors.offset"
+        case .kipGroup: "__dlq.errors.group"
+        case .kipCount: "__dlq.errors.delivery.count"
+        case .kipMessage: "__dlq.errors.message"
+        case .springTopic: "kafka_dlt-original-topic"
+        case .springPartition: "kafka_dlt-original-partition"
+        case .springOffset: "kafka_dlt-original-offset"
+        case .springGroup: "kafka_dlt-original-consumer-group"
+        case .springException: "kafka_dlt-exception-fqcn"
+        case .springCause: "kafka_dlt-exception-cause-fqcn"
+        case .springMessage: "kafka_dlt-exception-message"
+        case .springKeyException: "kafka_dlt-key-exception-fqcn"
+        case .springKeyMessage: "kafka_dlt-key-exception-message"
+        case .springAttempts: "retry_topic-attempts"
+        case .springDelivery: "kafka_deliveryAttempt"
+        case .connectTopic: "__connect.errors.topic"
+        case .connectPartition: "__connect.errors.partition"
+        case .connectOffset: "__connect.errors.offset"
+        case .connectConnector: "__connect.errors.connector.name"
+        case .connectException: "__connect.errors.exception.class.name"
+        case .connectMessage: "__connect.errors.exception.message"
+        case .streamsTopic: "__streams.errors.topic"
+        case .streamsPartition: "__streams.errors.partition"
+        case .streamsOffset: "__streams.errors.offset"
+        case .streamsException: "__streams.errors.exception"
+        case .streamsMessage: "__streams.errors.message"
+        }
+    }
 
-    case kipTopic = "__dlq.errors.topic"
-    case kipPartition = "__dlq.errors.partition"
-    case kipOffset = "__dlq.errors.offset"
-    case kipGroup = "__dlq.errors.group"
-    case kipCount = "__dlq.errors.delivery.count"
-    case kipMessage = "__dlq.errors.message"
-
-    case springTopic = "kafka_dlt-original-topic"
-    case springPartition = "kafka_dlt-original-partition"
-    case springOffset = "kafka_dlt-original-offset"
-    case springGroup = "kafka_dlt-original-consumer-group"
-    case springException = "kafka_dlt-exception-fqcn"
-    case springCause = "kafka_dlt-exception-cause-fqcn"
-    case springMessage = "kafka_dlt-exception-message"
-    case springKeyException = "kafka_dlt-key-exception-fqcn"
-    case springKeyMessage = "kafka_dlt-key-exception-message"
-    case springAttempts = "retry_topic-attempts"
-    case springDelivery = "kafka_deliveryAttempt"
-
-    case connectTopic = "__connect.errors.topic"
-    case connectPartition = "__connect.errors.partition"
-    case connectOffset = "__connect.errors.offset"
-    case connectConnector = "__connect.errors.connector.name"
-    case connectException = "__connect.errors.exception.class.name"
-    case connectMessage = "__connect.errors.exception.message"
-
-    case streamsTopic = "__streams.errors.topic"
-    case streamsPartition = "__streams.errors.partition"
-    case streamsOffset = "__streams.errors.offset"
-    case streamsException = "__streams.errors.exception"
-    case streamsMessage = "__streams.errors.message"
+    static let count = NoteName.allCases.count
 
     /// The starts of the names that failures are noted under: all of those are taken off for a replay.
     static let prefixes: [[UInt8]] = [
@@ -64,30 +74,43 @@ enum NoteName: String, CaseIterable {
 struct NoteNames: Sendable {
     static let shared = NoteNames()
 
-    private let byHash: [UInt64: (name: NoteName, bytes: [UInt8])]
+    private let names: [[UInt8]]
+    /// By the last bits of a name's hash, the name's number, or -1.
+    private let slots: [Int8]
+    private let seed: UInt64
 
     private init() {
-        var table: [UInt64: (name: NoteName, bytes: [UInt8])] = [:]
-        for name in NoteName.allCases {
-            let bytes = Array(name.rawValue.utf8)
-            table[Self.hash(bytes, 0..<bytes.count)] = (name, bytes)
+        let names = NoteName.allCases.map { Array($0.header.utf8) }
+        // A seed with which no two names fall into one slot; one of the first hundreds does.
+        for seed in UInt64(1)...1_000_000 {
+            var slots = [Int8](repeating: -1, count: 1024)
+            let isUnique = names.indices.allSatisfy { index in
+                let slot = Self.slot(names[index], 0..<names[index].count, seed)
+                defer { slots[slot] = Int8(index) }
+                return slots[slot] < 0
+            }
+            guard isUnique else { continue }
+            self.names = names
+            self.slots = slots
+            self.seed = seed
+            return
         }
-        precondition(table.count == NoteName.allCases.count, "two header names with one hash")
-        self.byHash = table
+        preconditionFailure("two header names are the same")
     }
 
     func note(_ bytes: [UInt8], _ span: ByteSpan) -> NoteName? {
         // The longest name has 38 bytes, the shortest 5.
         guard span.count >= 5, span.count <= 40 else { return nil }
-        guard let found = self.byHash[Self.hash(bytes, span.range)],
-            bytes[span.range].elementsEqual(found.bytes)
-        else { return nil }
-        return found.name
+        let found = Int(self.slots[Self.slot(bytes, span.range, self.seed)])
+        guard found >= 0, self.names[found].count == Int(span.count) else { return nil }
+        let start = Int(span.start)
+        for index in 0..<Int(span.count) where bytes[start + index] != self.names[found][index] { return nil }
+        return NoteName(rawValue: found)
     }
 
-    private static func hash(_ bytes: [UInt8], _ range: Range<Int>) -> UInt64 {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    private static func slot(_ bytes: [UInt8], _ range: Range<Int>, _ seed: UInt64) -> Int {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325 ^ seed
         for index in range { hash = (hash ^ UInt64(bytes[index])) &* 0x100_0000_01b3 }
-        return hash
+        return Int(truncatingIfNeeded: (hash ^ hash >> 32) & 1023)
     }
 }

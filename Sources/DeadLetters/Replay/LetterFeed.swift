@@ -29,6 +29,8 @@ protocol LetterFeed: AnyObject {
     /// Reads ahead without waiting.
     func pump() throws
     func next(upTo count: Int, isStopping: () -> Bool) throws -> FeedResult
+    /// Whether there is something to send without another outcome.
+    var hasReady: Bool { get }
     /// The row that a letter stands in; negative for none.
     func lane(of letter: DeadLetter) -> Int
     /// A letter of the row is on its way.
@@ -125,6 +127,7 @@ final class ScanFeed: LetterFeed {
         return .items(items)
     }
 
+    var hasReady: Bool { true }
     func lane(of letter: DeadLetter) -> Int { -1 }
     func began(lane: Int) {}
     func ended(lane: Int) {}
@@ -220,6 +223,10 @@ final class OrderedFeed: LetterFeed {
         if !items.isEmpty { return .items(items) }
         let isLeft = self.rows.contains { $0.next < $0.items.count }
         return isLeft ? .blocked : .end
+    }
+
+    var hasReady: Bool {
+        self.ready.contains { self.rows[$0].busy == 0 && self.rows[$0].next < self.rows[$0].items.count }
     }
 
     func lane(of letter: DeadLetter) -> Int {

@@ -27,8 +27,9 @@ package struct ReplayRules: Sendable {
     private let filter: LetterFilter
     private let options: JobRecord.Options
     private let targets: ReplayTargets
-    /// Where the commands of the letters that were let through came from.
-    private var origins: Set<LetterCoordinate> = []
+    /// Where the commands of the letters that were let through came from, as hashes: a letter in 10¹⁸ may be taken for
+    /// another's duplicate, and stays parked.
+    private var origins: Set<Int> = []
 
     /// - Parameter filter: The options' filter, read.
     package init(filter: LetterFilter, options: JobRecord.Options, targets: ReplayTargets) {
@@ -58,16 +59,17 @@ package struct ReplayRules: Sendable {
         case .quarantined: return .skip(.quarantined)
         }
         // A worker that died between the letter and its commit gave the same command up twice.
-        if let origin = letter.origin, self.origins.contains(origin) { return .skip(.duplicate) }
+        let origin = letter.originHash
+        if let origin, self.origins.contains(origin) { return .skip(.duplicate) }
         if letter.replays >= self.options.maxReplays { return .quarantine }
         let decision = self.target(of: letter)
-        if case .send = decision { self.remember(letter) }
+        if case .send = decision, let origin { self.origins.insert(origin) }
         return decision
     }
 
     /// A letter that this job has sent before: another one of the same command is not sent as well.
     package mutating func remember(_ letter: DeadLetter) {
-        if let origin = letter.origin { self.origins.insert(origin) }
+        if let origin = letter.originHash { self.origins.insert(origin) }
     }
 
     /// Where a letter goes, whatever became of it.

@@ -61,7 +61,6 @@ extension ReplayRunner {
 
     /// Waits until some letter has its outcome; false when the time is up.
     func waitForOne() throws -> Bool {
-        try self.flush()
         let limit = self.world.clock.monotonic() + self.job.options.outcomeTimeout * 1000
         while try self.readOutcomes(milliseconds: 50).settled == 0 {
             if self.isStopping() { return true }

@@ -258,6 +258,36 @@ package final class KafkaConsumer: Sendable {
         return (low, high)
     }
 
+    /// The same of all partitions of a topic, in one request for each leader and end. Blocks.
+    ///
+    /// Asked for one by one, the second of a partition's two answers may come late: see ``FetchWaker``.
+    package func watermarks(
+        topic: String, partitions: Int32, milliseconds: Int
+    ) throws(KafkaError) -> [(low: Int64, high: Int64)] {
+        let lows = try self.offsets(topic, partitions, KafkaPartition.beginning, milliseconds)
+        let highs = try self.offsets(topic, partitions, KafkaPartition.end, milliseconds)
+        return zip(lows, highs).map { ($0, $1) }
+    }
+
+    /// Kafka's request for the offset of a time takes the logical offsets for times, too.
+    private func offsets(
+        _ topic: String, _ count: Int32, _ logical: Int64, _ milliseconds: Int
+    ) throws(KafkaError) -> [Int64] {
+        guard count > 0 else { return [] }
+        let wanted = (0..<count).map { KafkaPartition(topic: topic, partition: $0, offset: logical) }
+        return try PartitionList.with(wanted) { (list) throws(KafkaError) in
+            let action = "cannot ask for the offsets of \(topic)"
+            try KafkaError.check(
+                rd_kafka_offsets_for_times(self.handle.pointer, list, Int32(clamping: milliseconds)), doing: action)
+            return try PartitionList.read(list).map { (partition, code) throws(KafkaError) in
+                guard code.rawValue == 0, partition.offset >= 0 else {
+                    throw KafkaError(code: code, message: "\(action)/\(partition.partition): \(code.text)")
+                }
+                return partition.offset
+            }
+        }
+    }
+
     /// The offset after the last record as the last fetch told it; asked of the broker when `asking`, since librdkafka
     /// learns nothing of paused partitions. Nil when it is not known.
     package func end(topic: String, partition: Int32, asking: Bool) -> Int64? {

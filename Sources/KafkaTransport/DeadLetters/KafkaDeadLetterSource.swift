@@ -41,10 +41,9 @@ package final class KafkaDeadLetterSource: DeadLetterSource {
         return try DeadLetterError.translating {
             let consumer = try self.inquirer ?? KafkaConsumer(configuration: self.configuration, logger: self.logger)
             self.inquirer = consumer
-            return try (0..<count).map { partition in
-                let (low, high) = try consumer.watermarks(
-                    topic: topic, partition: partition, milliseconds: self.timeout)
-                return PartitionRange(partition: partition, low: low, end: high)
+            let marks = try consumer.watermarks(topic: topic, partitions: count, milliseconds: self.timeout)
+            return marks.enumerated().map {
+                PartitionRange(partition: Int32($0.offset), low: $0.element.low, end: $0.element.high)
             }
         }
     }

@@ -133,8 +133,8 @@ struct ReplayOptions: ParsableArguments {
     )
     var maxReplays: Int?
 
-    @Option(help: ArgumentHelp("Letters that are noted and sent together", valueName: "letters"))
-    var batch = 2000
+    @Option(help: ArgumentHelp("Letters on their way at most: what a crash can repeat", valueName: "letters"))
+    var batch: Int?
 
     func validate() throws {
         if let rate, !(rate > 0 && rate <= 1_000_000) { throw ValidationError("--rate must be above 0") }
@@ -147,7 +147,7 @@ struct ReplayOptions: ParsableArguments {
             throw ValidationError("--outcome-timeout must be above 0 and at most 86400")
         }
         if let maxReplays, maxReplays < 1 { throw ValidationError("--max-replays must be at least 1") }
-        guard (1...10_000).contains(self.batch) else { throw ValidationError("--batch must be between 1 and 10000") }
+        if let batch, !(1...100_000).contains(batch) { throw ValidationError("--batch must be between 1 and 100000") }
     }
 
     func options(now: Int64, maxReplays: Int) throws -> JobRecord.Options {

@@ -1,0 +1,80 @@
+import Commands
+
+/// A batch on its way: noted, sent, acknowledged letter by letter, and noted as done.
+struct Flight: Sendable {
+    let number: Int
+    /// As it was noted before it was sent.
+    let intent: BatchRecord
+    let items: [ReplayItem]
+    private(set) var reports: [SinkReport?]
+    /// Letters that the broker has said nothing of.
+    private(set) var open: Int
+    /// The broker has the note of what is about to be sent.
+    var isNoted = false
+    var isSent = false
+    /// The note of the end is on its way.
+    var isConfirming = false
+    /// The broker has it.
+    var isConfirmed = false
+
+    init(number: Int, intent: BatchRecord, items: [ReplayItem]) {
+        self.number = number
+        self.intent = intent
+        self.items = items
+        self.reports = Array(repeating: nil, count: items.count)
+        self.open = items.count
+    }
+
+    mutating func take(_ report: SinkReport, index: Int) {
+        guard index < self.reports.count else { return }
+        if self.reports[index] == nil { self.open -= 1 }
+        self.reports[index] = report
+    }
+
+    /// What the broker has, as it is noted; letters that it would not take are left out.
+    func done(at moment: Int64) -> BatchRecord {
+        var done = BatchRecord(
+            job: self.intent.job, number: self.intent.number, phase: .done, at: moment, topic: self.intent.topic)
+        for (item, report) in zip(self.items, self.reports) where report?.failure == nil {
+            let record = item.letter.record
+            if item.target == nil {
+                done.quarantined.insert(partition: record.partition, offset: record.offset)
+            } else {
+                done.letters.insert(partition: record.partition, offset: record.offset)
+            }
+        }
+        return done
+    }
+
+    // MARK: - Tokens
+
+    /// Which record a report is about: the flight's number, and the letter's place or one of its two notes.
+    enum Token: Hashable, Sendable {
+        case letter(flight: Int, index: Int)
+        case intent(flight: Int)
+        case done(flight: Int)
+        /// The job's own record, or an event.
+        case job
+
+        private static let intentIndex = 0xfffff
+        private static let doneIndex = 0xffffe
+
+        var number: Int {
+            switch self {
+            case .letter(let flight, let index): flight << 20 | index
+            case .intent(let flight): flight << 20 | Self.intentIndex
+            case .done(let flight): flight << 20 | Self.doneIndex
+            case .job: 0
+            }
+        }
+
+        init(_ number: Int) {
+            let (flight, index) = (number >> 20, number & 0xfffff)
+            switch index {
+            case Self.intentIndex: self = .intent(flight: flight)
+            case Self.doneIndex: self = .done(flight: flight)
+            default: self = flight == 0 ? .job : .letter(flight: flight, index: index)
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+import Commands
+import Processor
+
+extension ReplayRunner {
+    /// Takes in what the broker says, sends what is noted, and notes what has arrived.
+    func step(milliseconds: Int) throws {
+        self.serve(milliseconds: milliseconds)
+        for index in self.flights.indices where self.flights[index].isNoted && !self.flights[index].isSent {
+            try self.send(index)
+        }
+        for index in self.flights.indices
+        where self.flights[index].isSent && self.flights[index].open == 0 && !self.flights[index].isConfirming {
+            try self.settle(index)
+        }
+        self.flights.removeAll { $0.isConfirming && $0.isConfirmed }
+        if let failure = self.failure { throw failure }
+    }
+
+    /// Waits until everything that was noted is sent, has arrived, and is noted as such.
+    func drain() throws {
+        while !self.flights.isEmpty {
+            try self.step(milliseconds: 10)
+            try self.heartbeat()
+        }
+    }
+
+    func serve(milliseconds: Int) {
+        self.world.sink.serve(milliseconds: milliseconds) { self.take($0) }
+    }
+
+    private func take(_ report: SinkReport) {
+        switch Flight.Token(report.token) {
+        case .job:
+            self.openNotes -= 1
+            // Nothing of a ledger may fail: without it a crash would repeat everything.
+            self.failure = self.failure ?? report.failure?.error
+        case .intent(let number):
+            self.failure = self.failure ?? report.failure?.error
+            self.change(number) { $0.isNoted = report.failure == nil }
+        case .done(let number):
+            self.failure = self.failure ?? report.failure?.error
+            self.change(number) { $0.isConfirmed = report.failure == nil }
+        case .letter(let number, let index):
+            if let failure = report.failure, !failure.isOfRecord { self.failure = self.failure ?? failure.error }
+            self.change(number) { $0.take(report, index: index) }
+        }
+    }
+
+    private func change(_ number: Int, _ body: (inout Flight) -> Void) {
+        guard let index = self.flights.firstIndex(where: { $0.number == number }) else { return }
+        body(&self.flights[index])
+    }
+
+    // MARK: - Letters
+
+    private func send(_ position: Int) throws {
+        self.flights[position].isSent = true
+        let flight = self.flights[position]
+        for (index, item) in flight.items.enumerated() {
+            try self.keepPace(item)
+            self.write(item)
+            try self.queue(
+                to: item.target?.topic ?? self.domain.parkedLettersTopic, partition: item.target?.partition ?? -1,
+                .letter(flight: flight.number, index: index))
+            if item.target != nil { self.pacer.sent(at: self.world.clock.monotonic()) }
+            if index & 511 == 511 { self.serve(milliseconds: 0) }
+        }
+    }
+
+    private func write(_ item: ReplayItem) {
+        if item.target == nil {
+            ReplayWriter.quarantine(item.letter, at: self.world.clock.wall(), into: &self.draft)
+        } else if let data = self.editedData {
+            self.editedID = ReplayWriter.edited(item.letter, data: data, into: &self.draft)
+        } else {
+            ReplayWriter.replay(item.letter, into: &self.draft)
+        }
+    }
+
+    /// Waits until it is the letter's time.
+    private func keepPace(_ item: ReplayItem) throws {
+        guard item.target != nil else { return }
+        while true {
+            let delay = self.pacer.delay(at: self.world.clock.monotonic())
+            guard delay > 0 else { return }
+            try self.feed.pump()
+            self.serve(milliseconds: Int(min(delay, 20_000) + 999) / 1000)
+            self.tellProgress(always: false)
+        }
+    }
+
+    /// The broker has the flight: what follows from it, and the note of it.
+    private func settle(_ position: Int) throws {
+        let flight = self.flights[position]
+        for (item, report) in zip(flight.items, flight.reports) {
+            self.feed.began(lane: item.lane)
+            guard let report, report.failure == nil else {
+                self.job.counts.failed += 1
+                self.firstFailure = self.firstFailure ?? report?.failure?.error
+                self.feed.ended(lane: item.lane)
+                continue
+            }
+            guard let target = item.target else {
+                self.job.counts.quarantined += 1
+                self.feed.ended(lane: item.lane)
+                continue
+            }
+            self.job.counts.sent += 1
+            self.lastLetter = item.letter
+            self.watch?.expect(
+                tag: item.lane, id: self.editedID ?? item.letter.id,
+                place: LetterCoordinate(topic: target.topic, partition: report.partition, offset: report.offset))
+        }
+        let done = flight.done(at: self.world.clock.wall())
+        self.flights[position].isConfirming = true
+        try LedgerWriter.write(done, into: &self.draft)
+        try self.queueToLedger(.done(flight: flight.number))
+        if self.world.clock.monotonic() - self.lastHeartbeat > 10_000_000 { try self.queueJob() }
+    }
+
+    // MARK: - Sending
+
+    /// Queues the draft; waits while there is no room.
+    private func queue(to topic: String, partition: Int32 = -1, _ token: Flight.Token) throws {
+        do {
+            while try !self.world.sink.send(self.draft, to: topic, partition: partition, token: token.number) {
+                self.serve(milliseconds: 5)
+                if let failure = self.failure { throw failure }
+            }
+        } catch let failure as SinkFailure {
+            guard failure.isOfRecord, case .letter(let number, let index) = token else { throw failure.error }
+            let report = SinkReport(token: token.number, partition: -1, offset: -1, failure: failure)
+            self.change(number) { $0.take(report, index: index) }
+        }
+    }
+
+    func queueToLedger(_ token: Flight.Token) throws {
+        let partition = LedgerWriter.partition(of: self.job.id, count: self.world.ledger.partitions ?? 1)
+        try self.queue(to: self.world.ledger.topic, partition: partition, token)
+    }
+
+    // MARK: - The job's own record
+
+    private func queueJob() throws {
+        self.lastHeartbeat = self.world.clock.monotonic()
+        self.takeCounts()
+        if self.job.state == .running { self.job.updatedAt = self.world.clock.wall() }
+        try LedgerWriter.write(self.job, into: &self.draft)
+        try self.queueToLedger(.job)
+        self.openNotes += 1
+    }
+
+    private func finishNotes() throws {
+        while self.openNotes > 0, self.failure == nil { self.serve(milliseconds: 10) }
+        if let failure = self.failure { throw failure }
+    }
+
+    func save() throws {
+        try self.queueJob()
+        try self.finishNotes()
+    }
+
+    /// Tells others that the job goes on, now and then.
+    func heartbeat() throws {
+        guard self.world.clock.monotonic() - self.lastHeartbeat > 10_000_000 else { return }
+        try self.save()
+    }
+
+    func saveEnd() throws {
+        if let failure = self.failure { throw failure }
+        self.takeCounts()
+        self.auditNote().write(domain: self.domain, into: &self.draft)
+        try self.queue(to: self.domain.auditTopic, .job)
+        self.openNotes += 1
+        try self.finishNotes()
+        // Last: a job that has ended has left its trace.
+        try self.save()
+        self.tellProgress(always: true)
+    }
+
+    private func auditNote() -> AuditNote {
+        let counts = self.job.counts
+        let isSingle = counts.sent == 1 && counts.quarantined == 0
+        return AuditNote(
+            event: .replayed, action: self.editedData == nil ? "replay" : "edit and replay", id: self.job.id,
+            actor: self.job.options.actor, reason: self.job.options.reason, filter: self.job.options.filter,
+            counts: counts.named, letter: isSingle ? self.lastLetter : nil, state: self.job.state.rawValue,
+            startedAt: self.started, finishedAt: self.job.updatedAt)
+    }
+}
