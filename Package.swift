@@ -78,12 +78,6 @@ let package = Package(
         ),
 
         .target(name: "PostgresServer"),
-        .target(
-            name: "Ledger",
-            dependencies: [
-                "Commands", "JSONCoding", "PostgresClient", "Processor", .product(name: "Logging", package: "swift-log"),
-            ]),
-
         // What PostgreSQL remembers.
         .target(
             name: "Ledger",
@@ -91,6 +85,7 @@ let package = Package(
                 "Commands",
                 "JSONCoding",
                 "PostgresClient",
+                "Processor",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]

@@ -6,8 +6,8 @@ import Commands
 public struct CommerceService: CommandService {
     public let store: CommerceStore
 
-    /// A service on an empty store in memory.
-    public init() { self.init(store: .inMemory()) }
+    /// A service on the worker's database, or in memory when the worker has none.
+    public init() { self.init(store: .durable()) }
 
     public init(store: CommerceStore) { self.store = store }
 

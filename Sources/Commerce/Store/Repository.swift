@@ -51,6 +51,19 @@ public struct CommerceStore: Sendable {
         self.resources = resources
     }
 
+    /// A store in the worker's database, and in the process when the worker has none.
+    public static func durable() -> CommerceStore {
+        CommerceStore(
+            payments: DocumentRepository(collection: "commerce.payments"),
+            users: DocumentRepository(collection: "commerce.users"),
+            orders: DocumentRepository(collection: "commerce.orders"),
+            stock: DocumentRepository(collection: "commerce.stock"),
+            notifications: DocumentRepository(collection: "commerce.notifications"),
+            activity: DocumentRepository(collection: "commerce.activity"),
+            customers: DocumentRepository(collection: "commerce.customers"),
+            resources: DocumentRepository(collection: "commerce.resources"))
+    }
+
     /// An empty store that forgets with the process.
     public static func inMemory() -> CommerceStore {
         CommerceStore(

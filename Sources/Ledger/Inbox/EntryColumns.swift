@@ -42,7 +42,11 @@ struct EntryColumns {
         self.append(.domain, command.domain)
         self.append(.id, envelope, .id)
         self.append(.type, envelope, .type)
-        if let key = envelope.orderingKey { self.append(.key, key) } else { self.texts[TextColumn.key.rawValue].appendNull() }
+        if let key = envelope.orderingKey {
+            self.append(.key, key)
+        } else {
+            self.texts[TextColumn.key.rawValue].appendNull()
+        }
         self.append(.state, entry.state.rawValue)
         self.append(.failureClass, entry.failure?.failureClass.rawValue)
         self.append(.code, entry.failure?.code)
@@ -72,19 +76,19 @@ struct EntryColumns {
         if entry.state != .succeeded || entry.attempt > 1 || envelope.has(.batchid) { self.isPlain = false }
     }
 
-    func call(group: String, worker: String) -> PostgresCall {
+    func call(group: String, worker: String, shard: Int32) -> PostgresCall {
         func text(_ column: TextColumn) -> PostgresValue { .array(self.texts[column.rawValue]) }
-        return PostgresCall(
-            self.isPlain ? LedgerSQL.record : LedgerSQL.recordInFull,
-            [
-                .text(group), .text(worker), .array(self.ownerTopics), .array(self.ownerPartitions),
-                .array(self.ownerEpochs), .array(self.owner), text(.domain), text(.id), text(.type), text(.key),
-                text(.state), text(.failureClass), text(.code), text(.message), text(.problems),
-                .array(self.attempts), .array(self.deadLettered), .array(self.replays), text(.originTopic),
-                .array(self.originPartition), .array(self.originOffset), text(.correlation), text(.causation),
-                text(.actor), text(.tenant), text(.batch), text(.saga), .array(self.received), .array(self.started),
-                .array(self.finished), .array(self.run), .array(self.output),
-            ])
+        let parameters: [PostgresValue] = [
+            .text(group), .text(worker), .array(self.ownerTopics), .array(self.ownerPartitions),
+            .array(self.ownerEpochs), .array(self.owner), text(.domain), text(.id), text(.type), text(.key),
+            text(.state), text(.failureClass), text(.code), text(.message), text(.problems),
+            .array(self.attempts), .array(self.deadLettered), .array(self.replays), text(.originTopic),
+            .array(self.originPartition), .array(self.originOffset), text(.correlation), text(.causation),
+            text(.actor), text(.tenant), text(.batch), text(.saga), .array(self.received), .array(self.started),
+            .array(self.finished), .array(self.run), .array(self.output),
+        ]
+        guard !self.isPlain else { return PostgresCall(LedgerSQL.record, parameters) }
+        return PostgresCall(LedgerSQL.recordInFull, parameters + [.int4(shard)])
     }
 
     /// The owner's place in the list of owners, from 1.

@@ -10,7 +10,11 @@ final class LedgerConnection: @unchecked Sendable {
     private var connection: PostgresConnection?
     private var failures = 0
 
-    init(configuration: PostgresConfiguration, logger: Logger) {
+    /// In which its writer counts the progress of batches.
+    let shard: Int32
+
+    init(configuration: PostgresConfiguration, shard: Int32, logger: Logger) {
+        self.shard = shard
         self.configuration = configuration
         self.logger = logger
     }

@@ -24,12 +24,6 @@ enum LedgerSQL {
             JOIN adjutant.commands AS c ON c.domain = k.domain AND c.id = k.id
             """)
 
-    static let cancelled: PostgresStatement = """
-        SELECT c.domain, c.id, coalesce(c.reason, 'cancelled before it ran')
-        FROM unnest($1::text[], $2::text[]) AS k(domain, id)
-        JOIN adjutant.cancellations AS c ON c.domain = k.domain AND c.id = k.id
-        """
-
     /// $1 group, $2 worker, $3 to $5 the owners' topics, partitions and epochs, then the rows' columns.
     ///
     /// A row is written when its partition is still the worker's, which holds until the transaction ends, and when the
@@ -85,7 +79,8 @@ enum LedgerSQL {
                     CASE WHEN dead_lettered THEN 'deadlettered' WHEN state = 'retrying' THEN 'retried' ELSE state END,
                     attempts, class, code, message, worker
                 FROM done WHERE state <> 'succeeded' OR attempts > 1
-            )
+            ),
+            \(BatchProgressSQL.expression(done: "done", shard: "$33"))
             SELECT run FROM done
             """)
 

@@ -25,6 +25,8 @@ package final class PostgresLedger: CommandLedger {
         package var groupLimit = 512
         /// Commands in one shared transaction of handlers.
         package var transactionLimit = 32
+        /// Is told of batches whose commands end.
+        package var completer: BatchCompleter?
 
         package init(group: String, worker: String) {
             self.group = group
@@ -78,7 +80,9 @@ package final class PostgresLedger: CommandLedger {
     }
 
     func makeConnection() -> LedgerConnection {
-        LedgerConnection(configuration: self.configuration, logger: self.logger)
+        LedgerConnection(
+            configuration: self.configuration, shard: Int32.random(in: 0..<Int32(BatchProgressSQL.shards)),
+            logger: self.logger)
     }
 
     /// A number for an attempt, to know its row by.
@@ -119,7 +123,9 @@ package final class PostgresLedger: CommandLedger {
 
     package func look(_ command: LedgerCommand) async -> LedgerFinding {
         await withCheckedContinuation { continuation in
-            if !self.lookups.add(Lookup(command: command, answer: continuation)) { continuation.resume(returning: .over) }
+            if !self.lookups.add(Lookup(command: command, answer: continuation)) {
+                continuation.resume(returning: .over)
+            }
         }
     }
 
@@ -165,19 +171,23 @@ package final class PostgresLedger: CommandLedger {
         guard !lookups.isEmpty else { return }
         let keys = lookups.map { CommandKey($0.command) }
         let parameters: [PostgresValue] = [.texts(keys.map(\.domain)), .texts(keys.map(\.id))]
+        let batches = lookups.map { $0.command.envelope.text(.batchid).map(DatabaseText.clean) }
         let answers = try await connection.run([
-            PostgresCall(LedgerSQL.look, parameters), PostgresCall(LedgerSQL.cancelled, parameters),
+            PostgresCall(LedgerSQL.look, parameters),
+            PostgresCall(CancellationSQL.lookup, parameters + [.texts(batches)]),
         ])
         var known: [CommandKey: StoredCommand] = [:]
         for row in answers[0] {
             let stored = try StoredCommand(row)
             known[CommandKey(domain: stored.domain, id: stored.id)] = stored
         }
-        var cancelled: [CommandKey: String] = [:]
-        for row in answers[1] { cancelled[CommandKey(domain: try row.get(0), id: try row.get(1))] = try row.get(2) }
-        for (lookup, key) in zip(lookups, keys) {
+        var cancelled: [Int: String] = [:]
+        for row in answers[1] {
+            cancelled[try row.get(0, as: Int.self) - 1] = try row.get(1, as: String?.self) ?? "cancelled before it ran"
+        }
+        for (place, (lookup, key)) in zip(lookups, keys).enumerated() {
             var finding = known[key]?.finding(for: lookup.command) ?? .fresh
-            if case .fresh = finding, let reason = cancelled[key] { finding = .cancelled(reason: reason) }
+            if case .fresh = finding, let reason = cancelled[place] { finding = .cancelled(reason: reason) }
             lookup.answer.resume(returning: finding)
         }
         lookups.removeAll()
@@ -208,7 +218,8 @@ package final class PostgresLedger: CommandLedger {
         let verdicts: [LedgerVerdict]
         do {
             verdicts = try await self.record(group, keys: keys, on: connection)
-        } catch let error as PostgresError where group.count > 1 && !error.isTransient && error.kind != .unknownCommit
+        } catch let error as PostgresError
+            where group.count > 1 && !error.isTransient && error.kind != .unknownCommit
             && !error.mayHaveTakenEffect
         {
             // One of them may be what the database refuses: by themselves, so that it holds up nobody else.
@@ -234,7 +245,10 @@ package final class PostgresLedger: CommandLedger {
     ) async throws -> [LedgerVerdict] {
         var columns = EntryColumns()
         for recording in group { columns.append(recording.entry, run: recording.run) }
-        let rows = try await connection.run([columns.call(group: self.settings.group, worker: self.settings.worker)])[0]
+        let rows = try await connection.run([
+            columns.call(group: self.settings.group, worker: self.settings.worker, shard: connection.shard)
+        ])[0]
+        self.groups.committed(group.map(\.entry))
         guard rows.count < group.count else { return group.map { _ in .recorded } }
         var runs: Set<Int64> = []
         for row in rows { runs.insert(try row.get(0)) }

@@ -121,7 +121,8 @@ final class PostgresScope: LedgerScope {
     private static func refuse(_ message: Message, reason: LedgerVerdict?) {
         switch message {
         case .body(_, let continuation): continuation.resume(throwing: Self.lost)
-        case .entry(_, _, let continuation): continuation.resume(returning: reason ?? .undone(reason: "the transaction was over"))
+        case .entry(_, _, let continuation):
+            continuation.resume(returning: reason ?? .undone(reason: "the transaction was over"))
         case .abandoned: break
         }
     }

@@ -23,6 +23,13 @@ final class TransactionGroups: Sendable {
 
     func close() { self.queue.close() }
 
+    /// Tells of batches whose commands have ended.
+    func committed(_ entries: [LedgerEntry]) {
+        guard let completer = self.settings.completer else { return }
+        let batches = Set(entries.filter(\.isFinal).compactMap { $0.command.envelope.text(.batchid) })
+        if !batches.isEmpty { completer.note(batches) }
+    }
+
     /// A handler's time is up while it waits for its turn.
     func cancelled(_ scope: PostgresScope) {
         // Only one that waits: a body that runs finds out by its own statements, and its handler's end undoes it.
@@ -35,7 +42,8 @@ final class TransactionGroups: Sendable {
     private struct Done {
         let scope: PostgresScope
         let answer: CheckedContinuation<LedgerVerdict?, Never>
-        let command: LedgerCommand
+        let entry: LedgerEntry
+        var command: LedgerCommand { self.entry.command }
         let run: Int64
     }
 
@@ -48,13 +56,18 @@ final class TransactionGroups: Sendable {
                     var next = first.first
                     let started = ContinuousClock.now
                     while let scope = next {
-                        if let finished = try await self.serve(scope, in: transaction) { done.append(finished) }
+                        if let finished = try await self.serve(scope, in: transaction, shard: connection.shard) {
+                            done.append(finished)
+                        }
                         // One that waits long must not hold up the commit of those that are finished.
-                        guard done.count < self.settings.transactionLimit, .now - started < .milliseconds(20) else { break }
+                        guard done.count < self.settings.transactionLimit, .now - started < .milliseconds(20) else {
+                            break
+                        }
                         next = self.queue.more(limit: 1).first
                     }
                 }
                 connection.succeeded()
+                self.committed(done.map(\.entry))
                 for entry in done { entry.answer.resume(returning: .recorded) }
             } catch {
                 for scope in first { scope.fail("the transaction was lost") }
@@ -112,10 +125,12 @@ final class TransactionGroups: Sendable {
 
     /// - Returns: The command when it is to be committed.
     /// - Throws: When the transaction is lost, and with it all commands in it.
-    private func serve(_ scope: PostgresScope, in transaction: PostgresTransaction) async throws -> Done? {
+    private func serve(
+        _ scope: PostgresScope, in transaction: PostgresTransaction, shard: Int32
+    ) async throws -> Done? {
         do {
             return try await transaction.savepoint { transaction in
-                try await self.follow(scope, in: transaction)
+                try await self.follow(scope, in: transaction, shard: shard)
             }
         } catch is Undone {
             scope.end()
@@ -126,7 +141,9 @@ final class TransactionGroups: Sendable {
         }
     }
 
-    private func follow(_ scope: PostgresScope, in transaction: PostgresTransaction) async throws -> Done {
+    private func follow(
+        _ scope: PostgresScope, in transaction: PostgresTransaction, shard: Int32
+    ) async throws -> Done {
         while true {
             switch await self.next(of: scope) {
             case .body(let body, let continuation):
@@ -153,7 +170,7 @@ final class TransactionGroups: Sendable {
                     answer.resume(returning: nil)
                     throw Undone()
                 }
-                return try await self.record(entry, run: run, answer, scope, in: transaction)
+                return try await self.record(entry, run: run, answer, scope, in: transaction, shard: shard)
             case .abandoned: throw Undone()
             }
         }
@@ -180,17 +197,17 @@ final class TransactionGroups: Sendable {
 
     private func record(
         _ entry: LedgerEntry, run: Int64, _ answer: CheckedContinuation<LedgerVerdict?, Never>,
-        _ scope: PostgresScope, in transaction: PostgresTransaction
+        _ scope: PostgresScope, in transaction: PostgresTransaction, shard: Int32
     ) async throws -> Done {
         var columns = EntryColumns()
         columns.append(entry, run: run)
         do {
             let rows = try await transaction.run([
-                columns.call(group: self.settings.group, worker: self.settings.worker)
+                columns.call(group: self.settings.group, worker: self.settings.worker, shard: shard)
             ])[0]
             guard rows.isEmpty else {
                 scope.end()
-                return Done(scope: scope, answer: answer, command: entry.command, run: run)
+                return Done(scope: scope, answer: answer, entry: entry, run: run)
             }
             let key = CommandKey(entry.command)
             let stored = try await transaction.query(LedgerSQL.look, [.texts([key.domain]), .texts([key.id])])

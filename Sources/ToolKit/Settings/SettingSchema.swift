@@ -48,6 +48,9 @@ package enum SettingSchema {
         Entry("topics.directory", .text, "where the topic declarations lie"),
         Entry("log.level", .text, "trace, debug, info, notice, warning, error or critical"),
         Entry("database.url", .text, "PostgreSQL, as libpq spells it"),
+        Entry("database.migrate", .flag, "whether a worker that starts brings the schema up to date"),
+        Entry("database.recorders", .integer, "connections that record outcomes"),
+        Entry("database.transactions", .integer, "connections for what handlers write"),
     ]
 
     /// Settings of one command type: `types.<type>.<name>`.

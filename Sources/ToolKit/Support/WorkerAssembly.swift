@@ -39,9 +39,9 @@ package struct WorkerAssembly: Sendable {
 
     /// Runs until a signal or a failure that cannot be mended from inside.
     package func run(ready: @escaping @Sendable () -> Void) async throws {
-        let ledger = try self.makeLedger()
-        let engine = try await DedicatedThread.run("adj-start") { try self.makeEngine(ledger: ledger) }
-        let service = EngineService(engine: engine, ledger: ledger, ready: ready)
+        let database = try await self.makeDatabase()
+        let engine = try await DedicatedThread.run("adj-start") { try self.makeEngine(ledger: database?.ledger) }
+        let service = EngineService(engine: engine, database: database, ready: ready)
         let services: [ServiceGroupConfiguration.ServiceConfiguration] = [
             .init(
                 service: service, successTerminationBehavior: .gracefullyShutdownGroup,
@@ -60,10 +60,11 @@ package struct WorkerAssembly: Sendable {
     }
 
     /// What remembers finished commands, when there is a database.
-    private func makeLedger() throws -> PostgresLedger? {
-        guard let configuration = try self.settings.database() else { return nil }
-        let settings = PostgresLedger.Settings(group: self.group, worker: self.workerName)
-        return PostgresLedger(configuration: configuration, settings: settings, logger: self.logger)
+    private func makeDatabase() async throws -> WorkerDatabase? {
+        guard self.settings.text("database.url")?.isEmpty == false else { return nil }
+        let configuration = try self.settings.database()
+        return try await WorkerDatabase(
+            configuration, group: self.group, worker: self.workerName, settings: self.settings, logger: self.logger)
     }
 
     private var workerName: String {
@@ -176,15 +177,17 @@ package struct WorkerAssembly: Sendable {
 /// The engine and its ledger as one long-lived service.
 private struct EngineService: Service {
     let engine: Engine
-    let ledger: PostgresLedger?
+    let database: WorkerDatabase?
     let ready: @Sendable () -> Void
 
     func run() async throws {
         try await withGracefulShutdownHandler {
             try await withThrowingTaskGroup(of: Void.self) { tasks in
-                // Ends when the engine closes it, at its own end.
-                if let ledger = self.ledger { tasks.addTask { await ledger.run() } }
-                defer { self.ledger?.close() }
+                if let database = self.database { tasks.addTask { await database.run() } }
+                defer {
+                    self.database?.ledger.close()
+                    tasks.cancelAll()
+                }
                 try await self.engine.run(ready: self.ready)
             }
         } onGracefulShutdown: {

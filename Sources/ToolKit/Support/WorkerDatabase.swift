@@ -1,0 +1,48 @@
+import Ledger
+import Logging
+import PostgresClient
+import Processor
+
+/// What a worker does with a database: the ledger, schedules, batches.
+final class WorkerDatabase: Sendable {
+    let ledger: PostgresLedger
+    private let completer: BatchCompleter
+    private let schedules: ScheduleRunner
+
+    /// Brings the schema up to date first, unless `database.migrate` says no; then it only looks whether it is.
+    init(
+        _ configuration: PostgresConfiguration, group: String, worker: String, settings: Settings, logger: Logger
+    ) async throws {
+        do {
+            let migrator = try PostgresMigrator(
+                PostgresMigration.adjutant, configuration: configuration, logger: logger)
+            if settings.flag("database.migrate") ?? true {
+                let applied = try await migrator.up()
+                if !applied.isEmpty {
+                    logger.info("the database has a new schema", metadata: ["migrations": "\(applied)"])
+                }
+            } else {
+                try await migrator.requireCurrent()
+            }
+        } catch {
+            throw ToolError(database: error)
+        }
+        let completer = BatchCompleter(configuration, logger: logger)
+        var options = PostgresLedger.Settings(group: group, worker: worker)
+        options.completer = completer
+        if let value = settings.integer("database.recorders") { options.recorders = value }
+        if let value = settings.integer("database.transactions") { options.transactions = value }
+        self.completer = completer
+        self.ledger = PostgresLedger(configuration: configuration, settings: options, logger: logger)
+        self.schedules = ScheduleRunner(configuration, logger: logger)
+    }
+
+    /// Until the ledger is closed and the task is cancelled.
+    func run() async {
+        await withTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { await self.ledger.run() }
+            tasks.addTask { await self.completer.run() }
+            tasks.addTask { await self.schedules.run() }
+        }
+    }
+}
