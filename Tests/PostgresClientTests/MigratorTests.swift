@@ -85,6 +85,31 @@ struct MigratorTests {
         }
     }
 
+    @Test("a worker's role reads and writes, and changes nothing of the schema")
+    func grants() async throws {
+        try await RealServer.withDatabase { database in
+            let migrator = try self.migrator(
+                database,
+                [PostgresMigration(number: 1, name: "a", sql: "CREATE TABLE adjutant.t (id bigserial, n int)")])
+            try await migrator.up()
+            let role = "odd \"role_" + database.name
+            try await database.connect().script("CREATE ROLE \"odd \"\"role_\(database.name)\"")
+            try await migrator.grant(to: role)
+            try await migrator.grant(to: role)
+            let worker = try await database.connect()
+            try await worker.script("SET ROLE \"odd \"\"role_\(database.name)\"")
+            try await worker.query("INSERT INTO adjutant.t (n) VALUES (1)")
+            try await worker.query("SELECT * FROM adjutant.migrations")
+            for denied in [
+                "DROP TABLE adjutant.t", "ALTER TABLE adjutant.t ADD m int", "TRUNCATE adjutant.t",
+                "CREATE TABLE adjutant.u ()", "DELETE FROM adjutant.migrations", "CREATE SCHEMA other",
+            ] {
+                let error = await #expect(throws: PostgresError.self, "\(denied)") { try await worker.script(denied) }
+                #expect(error?.sqlState == .insufficientPrivilege, "\(denied)")
+            }
+        }
+    }
+
     @Test("numbers are unique and positive")
     func numbers() throws {
         let configuration = try PostgresConfiguration(url: "postgres://127.0.0.1/x")

@@ -59,7 +59,9 @@ struct PoolTests {
     @Test("a pool recovers from a crash of the server, and callers need not know")
     func crash() async throws {
         try await RealServer.with { server in
-            let pool = PostgresPool(try PostgresConfiguration(url: server.url), logger: RealServer.logger)
+            let pool = PostgresPool(
+                try PostgresConfiguration(url: server.url), limits: .init(acquireTimeout: .seconds(60)),
+                logger: RealServer.logger)
             try await TestDatabase.with(pool) { pool in
                 try await pool.query("CREATE TABLE t (id int8)")
                 try await pool.query("INSERT INTO t VALUES (1)")
@@ -91,7 +93,8 @@ struct PoolTests {
                 try await PostgresConnection.connect(settled, logger: RealServer.logger)
             }
             #expect(error?.sqlState == .tooManyConnections && error?.kind == .resources)
-            let pool = PostgresPool(configuration, logger: RealServer.logger)
+            let pool = PostgresPool(
+                configuration, limits: .init(acquireTimeout: .seconds(60)), logger: RealServer.logger)
             try await TestDatabase.with(pool) { pool in
                 try await withThrowingTaskGroup { group in
                     for _ in 0..<4 { group.addTask { try await pool.query("SELECT pg_sleep(0.02)") } }

@@ -168,6 +168,26 @@ package struct PostgresMigrator: Sendable {
         return text
     }
 
+    /// Lets a role read and write what is in the schema, and change nothing of it.
+    package func grant(to role: String) async throws {
+        let connection = try await PostgresConnection.connect(self.configuration, logger: self.logger)
+        defer { connection.close() }
+        try await connection.script(Self.grants(to: role))
+    }
+
+    /// What ``grant(to:)`` does, as a text.
+    package static func grants(to role: String) -> String {
+        let role = "\"" + role.replacing("\"", with: "\"\"") + "\""
+        return """
+            GRANT USAGE ON SCHEMA adjutant TO \(role);
+            GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA adjutant TO \(role);
+            GRANT USAGE ON ALL SEQUENCES IN SCHEMA adjutant TO \(role);
+            GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA adjutant TO \(role);
+            REVOKE INSERT, UPDATE, DELETE ON adjutant.migrations FROM \(role);
+
+            """
+    }
+
     private static func failure(_ message: String) -> PostgresError {
         PostgresError(code: .migration, kind: .fatal, message: message)
     }
