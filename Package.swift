@@ -124,6 +124,8 @@ let package = Package(
             name: "adjutant-yardstick", dependencies: ["CRDKafka"], path: "Sources/Benchmarks/Yardstick"),
 
         // Tests.
+        // What every adapter of the engine's ports must do, for the fakes' tests and for Kafka's.
+        .target(name: "PortConformance", dependencies: ["Commands", "Processor"], path: "Tests/PortConformance"),
         .testTarget(name: "JSONCodingTests", dependencies: ["JSONCoding"]),
         .testTarget(name: "CommandsTests", dependencies: ["Commands"]),
         .testTarget(name: "TopicDeclarationsTests", dependencies: ["Commands", "TopicDeclarations"]),
@@ -131,7 +133,7 @@ let package = Package(
         .testTarget(
             name: "ProcessorTests",
             dependencies: [
-                "Processor", "Commands",
+                "Processor", "Commands", "PortConformance",
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
@@ -144,6 +146,12 @@ let package = Package(
             ]),
         .testTarget(name: "ToolKitTests", dependencies: ["ToolKit", "Commands", "JSONCoding", "TopicDeclarations"]),
         .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient"]),
+        .testTarget(
+            name: "KafkaTransportTests",
+            dependencies: [
+                "KafkaTransport", "KafkaClient", "Processor", "Commands", "PortConformance",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .testTarget(
             name: "PostgresClientTests",
             dependencies: ["PostgresClient", "PostgresServer", .product(name: "Logging", package: "swift-log")]),
