@@ -20,6 +20,22 @@ extension IntegrationTests {
             }
         }
 
+        @Test("The same with the cooperative protocol, and the first worker goes on with what it keeps")
+        func cooperative() async throws {
+            try await Self.with { lab in
+                let options = RebalanceTests.cooperativeOptions
+                let found = try RebalanceTests.joinAndLeave(
+                    lab, name: "real-\(UUID().uuidString)", options: options
+                ) { first in
+                    let all = RebalanceTests.partitions(first, "partitions assigned").first ?? 0
+                    let given = RebalanceTests.partitions(first, "partitions revoked")
+                    #expect(!given.isEmpty && given.allSatisfy { $0 > 0 && $0 < all }, "\(given) of \(all)")
+                    #expect(RebalanceTests.partitions(first, "partitions lost").isEmpty)
+                }
+                found.nothingTwice()
+            }
+        }
+
         @Test("A static member restarts: the others keep their partitions")
         func staticMembership() async throws {
             try await Self.with { lab in
