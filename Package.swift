@@ -158,10 +158,15 @@ let package = Package(
         .testTarget(
             name: "LedgerTests",
             dependencies: [
-                "Commands", "JSONCoding", "Ledger", "PostgresClient", "PostgresServer",
+                "Commands", "JSONCoding", "Ledger", "PostgresClient", "PostgresServer", "Processor",
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        .testTarget(name: "IntegrationTests", dependencies: ["KafkaClient", "Commands", "Processor"]),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "Commands", "JSONCoding", "KafkaClient", "KafkaTransport", "Ledger", "PostgresClient", "PostgresServer",
+                "Processor", .product(name: "Logging", package: "swift-log"),
+            ]),
     ]
 )
 

@@ -58,6 +58,12 @@ package struct OutgoingRecord: Sendable {
         self.headers.append(HeaderSpan(name: name, value: value.map { self.put($0) } ?? .null))
     }
 
+    /// From bytes that lie elsewhere; a header's value may be null.
+    package mutating func addHeader(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer?) {
+        let name = self.put(name)
+        self.headers.append(HeaderSpan(name: name, value: value.map { self.put($0) } ?? .null))
+    }
+
     /// Copies a header as it is, null values and repeated names included.
     package mutating func copyHeader(_ header: HeaderSpan, of record: Record) {
         let name = self.put(record.bytes[header.name.range])

@@ -25,7 +25,8 @@ package struct Tool: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             DemoCommand.self, WorkerCommand.self, SendCommand.self, TopicsCommand.self, DltCommand.self,
-            HandlersCommand.self, InvokeCommand.self, MigrateCommand.self, BrokerCommand.self, BenchCommand.self,
+            OutboxCommand.self, HandlersCommand.self, InvokeCommand.self, MigrateCommand.self, BrokerCommand.self,
+            BenchCommand.self,
         ])
 
     package init() {}

@@ -28,6 +28,12 @@ extension EmbeddedBroker {
         rd_kafka_mock_clear_request_errors(self.cluster, request.rawValue)
     }
 
+    /// A topic answers requests for its metadata, and so all that is sent to it, with an error; nil takes that back.
+    package func refuse(topic: String, with error: KafkaError.Code?) {
+        let code = rd_kafka_resp_err_t(rawValue: error?.rawValue ?? 0)
+        MockWaker.whileAwake(self.bootstrapServers) { rd_kafka_mock_topic_set_error(self.cluster, topic, code) }
+    }
+
     /// Closes all connections and accepts none.
     package func takeDown() throws {
         try self.control("cannot take the brokers down") { rd_kafka_mock_broker_set_down($0, -1) }

@@ -85,8 +85,7 @@ enum LedgerSQL {
             """)
 
     static let emit: PostgresStatement = """
-        INSERT INTO adjutant.outbox (slot, topic, key, value, header_names, header_values)
-        VALUES ((hashtextextended($1 || '/' || coalesce($2, ''), 0) & 63)::smallint, $1, convert_to($2, 'UTF8'), $3,
-            $4::text[], $5::bytea[])
+        INSERT INTO adjutant.outbox (topic, key, value, header_names, header_values)
+        VALUES ($1, convert_to($2, 'UTF8'), $3, $4::text[], $5::bytea[])
         """
 }

@@ -78,32 +78,104 @@ enum Migration0001 {
             PRIMARY KEY (consumer_group, topic, partition)
         ) WITH (fillfactor = 50);
 
-        -- Records on their way to Kafka; deleted once Kafka has them.
+        -- Records on their way to Kafka; deleted once Kafka has them. Never updated.
         CREATE TABLE adjutant.outbox (
-            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-            slot smallint NOT NULL,
-            topic text NOT NULL,
+            id bigint GENERATED ALWAYS AS IDENTITY,
+            topic text NOT NULL CHECK (topic <> ''),
             key bytea,
             value bytea,
             header_names text[] NOT NULL DEFAULT '{}',
             header_values bytea[] NOT NULL DEFAULT '{}',
-            created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+            created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+            slot smallint NOT NULL GENERATED ALWAYS AS (
+                (hashtextextended(topic || '/' || coalesce(encode(key, 'hex'), id::text), 0) & 63)::smallint) STORED,
+            PRIMARY KEY (topic, id),
+            CHECK (cardinality(header_names) = cardinality(header_values))
+        ) WITH (
+            autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
+            autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000, vacuum_truncate = off
         );
-        CREATE INDEX outbox_slot ON adjutant.outbox (slot, id);
         COMMENT ON COLUMN adjutant.outbox.slot IS
-            'hash of topic and key, 0 to 63: the rows of one slot leave in the order of their ids';
+            'of topic and key, or of the row where there is no key: a slot''s rows leave in the order of their ids';
+
+        -- Who sends the rows of a slot, and until when nobody else may.
+        CREATE TABLE adjutant.outbox_slots (
+            slot smallint PRIMARY KEY CHECK (slot BETWEEN 0 AND 63),
+            relay text,
+            until timestamptz NOT NULL DEFAULT '-infinity'
+        ) WITH (fillfactor = 10);
+        INSERT INTO adjutant.outbox_slots (slot) SELECT generate_series(0, 63);
+
+        -- The relays that run; one that is asleep is woken by whoever puts something into the outbox.
+        CREATE TABLE adjutant.outbox_relays (
+            relay text PRIMARY KEY,
+            worker text NOT NULL,
+            is_asleep bool NOT NULL DEFAULT false,
+            until timestamptz NOT NULL
+        ) WITH (fillfactor = 10);
+
+        -- Topics that take nothing at present, and why.
+        CREATE TABLE adjutant.outbox_topics (
+            topic text PRIMARY KEY,
+            reason text NOT NULL,
+            relay text NOT NULL,
+            since timestamptz NOT NULL DEFAULT clock_timestamp(),
+            until timestamptz NOT NULL
+        );
+
+        -- Records that Kafka will never take as they are.
+        CREATE TABLE adjutant.outbox_refused (
+            id bigint PRIMARY KEY,
+            topic text NOT NULL,
+            key bytea,
+            value bytea,
+            header_names text[] NOT NULL,
+            header_values bytea[] NOT NULL,
+            created_at timestamptz NOT NULL,
+            reason text NOT NULL,
+            refused_at timestamptz NOT NULL DEFAULT clock_timestamp()
+        );
+
+        -- NOTIFY makes commits wait for each other, so it is left out while the relays are awake.
+        CREATE FUNCTION adjutant.outbox_wake() RETURNS trigger
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+        BEGIN
+            IF EXISTS (SELECT FROM adjutant.outbox_relays WHERE is_asleep AND until > clock_timestamp()) THEN
+                PERFORM pg_notify('adjutant_outbox', '');
+            END IF;
+            RETURN NULL;
+        END
+        $$;
+        CREATE TRIGGER outbox_wake AFTER INSERT ON adjutant.outbox
+            FOR EACH STATEMENT EXECUTE FUNCTION adjutant.outbox_wake();
 
         -- Puts a record into the outbox; part of the caller's transaction.
         CREATE FUNCTION adjutant.outbox_put(
             topic text, key text, value bytea, headers jsonb DEFAULT '{}'
         ) RETURNS bigint LANGUAGE sql AS $$
-            INSERT INTO adjutant.outbox (slot, topic, key, value, header_names, header_values)
-            SELECT (hashtextextended(topic || '/' || coalesce(key, ''), 0) & 63)::smallint, topic,
-                convert_to(key, 'UTF8'), value,
+            INSERT INTO adjutant.outbox (topic, key, value, header_names, header_values)
+            SELECT topic, convert_to(key, 'UTF8'), value,
                 coalesce((SELECT array_agg(h.key ORDER BY h.key) FROM jsonb_each_text(headers) h), '{}'),
                 coalesce((SELECT array_agg(convert_to(h.value, 'UTF8') ORDER BY h.key)
                     FROM jsonb_each_text(headers) h), '{}')
             RETURNING id
+        $$;
+
+        -- Puts records that were refused into the outbox again, behind what waits there; all of a topic, or some.
+        CREATE FUNCTION adjutant.outbox_retry(
+            topic text, ids bigint[] DEFAULT NULL
+        ) RETURNS bigint LANGUAGE sql AS $$
+            WITH again AS (
+                DELETE FROM adjutant.outbox_refused r
+                WHERE r.topic = outbox_retry.topic AND (ids IS NULL OR r.id = ANY (ids))
+                RETURNING r.*
+            ), put AS (
+                INSERT INTO adjutant.outbox (topic, key, value, header_names, header_values, created_at)
+                SELECT a.topic, a.key, a.value, a.header_names, a.header_values, a.created_at
+                FROM again a ORDER BY a.id
+                RETURNING 1
+            )
+            SELECT count(*) FROM put
         $$;
 
         -- Puts a command into the outbox, as CloudEvents in binary mode; part of the caller's transaction.

@@ -1,0 +1,50 @@
+import Commands
+import KafkaClient
+import Logging
+import Processor
+
+/// Sends records that are kept elsewhere, by two idempotent producers: one for topics on trial, so that their failures
+/// disturb nobody else.
+package final class KafkaRecordSender: RecordSender {
+    private let trusted: ReportingProducer
+    private let trial: ReportingProducer
+
+    /// - Throws: ``KafkaError`` when librdkafka does not take the configuration.
+    package init(
+        configuration: KafkaConfiguration, receiver: any RecordReceiver, logger: Logger
+    ) throws(KafkaError) {
+        var configuration = configuration.with(defaults: [
+            // A topic that does not exist is waited for so long.
+            "topic.metadata.propagation.max.ms": "5000"
+        ])
+        // A record that fails for good takes all behind it along, instead of being overtaken: the order depends on it.
+        configuration["enable.idempotence"] = "true"
+        configuration["enable.gapless.guarantee"] = "true"
+        configuration["message.timeout.ms"] = "0"
+        self.trusted = try ReportingProducer(
+            configuration, thread: "adj-outbox", receiver: receiver, logger: logger)
+        do {
+            self.trial = try ReportingProducer(
+                configuration, thread: "adj-outbox-try", receiver: receiver, logger: logger)
+        } catch {
+            self.trusted.close()
+            throw error
+        }
+    }
+
+    package func send(
+        _ record: borrowing OutgoingRecord, to topic: String, ticket: Int, isTrial: Bool
+    ) -> RecordSendResult {
+        (isTrial ? self.trial : self.trusted).send(record, to: topic, ticket: ticket)
+    }
+
+    package func startOver() {
+        self.trusted.startOver()
+        self.trial.startOver()
+    }
+
+    package func close() {
+        self.trusted.close()
+        self.trial.close()
+    }
+}
