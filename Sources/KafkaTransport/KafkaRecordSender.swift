@@ -20,12 +20,16 @@ package final class KafkaRecordSender: RecordSender {
         // A record that fails for good takes all behind it along, instead of being overtaken: the order depends on it.
         configuration["enable.idempotence"] = "true"
         configuration["enable.gapless.guarantee"] = "true"
+        var trial = configuration
         configuration["message.timeout.ms"] = "0"
+        // Of a topic on trial one record is on its way, and none behind it: so it may be given up. For some refusals
+        // librdkafka waits without a word.
+        if Int(trial["message.timeout.ms"] ?? "0") == 0 { trial["message.timeout.ms"] = "10000" }
         self.trusted = try ReportingProducer(
             configuration, thread: "adj-outbox", receiver: receiver, logger: logger)
         do {
             self.trial = try ReportingProducer(
-                configuration, thread: "adj-outbox-try", receiver: receiver, logger: logger)
+                trial, thread: "adj-outbox-try", receiver: receiver, logger: logger)
         } catch {
             self.trusted.close()
             throw error

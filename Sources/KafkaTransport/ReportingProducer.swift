@@ -141,6 +141,7 @@ extension RecordOutcome {
         case .unknownTopic, .unknownTopicOrPartition, .topicAuthorizationFailed, .clusterAuthorizationFailed,
             .invalidTopic:
             self = .refused("\(code.name): \(code.text)")
+        case .messageTimedOut: self = .refused("\(code.name): no answer in time; the topic may be denied")
         case .messageTooLarge, .invalidArgument, .invalidRecord, .invalidMessageSize, .invalidTimestamp,
             .unsupportedMessageFormat:
             self = .unacceptable("\(code.name): \(code.text)")

@@ -32,6 +32,8 @@ struct OutboxBook {
         let name: String
         var standing = Standing.trial(left: 1)
         var inFlight = 0
+        /// Since when nothing was heard of those.
+        var silentSince: Instant?
         /// The next wait after a refusal.
         var delay: Duration
         var isKnownAsRefused = false
@@ -61,14 +63,11 @@ struct OutboxBook {
     /// Records under way for which a group waits; those on trial are not among them.
     private(set) var awaited = 0
     private var hasUnknown = false
-    /// When a report came last, or nothing was under way.
-    private(set) var lastProgress: Instant
 
-    init(settings: OutboxSettings, now: Instant) {
+    init(settings: OutboxSettings) {
         self.firstDelay = settings.refusalDelay
         self.lastDelay = settings.lastRefusalDelay
         self.truncatable = settings.truncatable
-        self.lastProgress = now
     }
 
     var inFlight: Int { self.flights.count }
@@ -111,10 +110,10 @@ struct OutboxBook {
             isTrial = true
         case .refused: return nil
         }
-        if self.flights.isEmpty { self.lastProgress = now }
         let ticket = self.nextTicket
         self.nextTicket += 1
         self.flights[ticket] = Flight(row: row, isTrial: isTrial)
+        if self.topics[row.topic].inFlight == 0 { self.topics[row.topic].silentSince = now }
         self.topics[row.topic].inFlight += 1
         self.slots[row.slot] += 1
         if !isTrial { self.awaited += 1 }
@@ -137,8 +136,8 @@ struct OutboxBook {
 
     mutating func settle(_ ticket: Int, _ outcome: RecordOutcome, now: Instant) {
         guard let flight = self.land(ticket) else { return }
-        self.lastProgress = now
         let topic = flight.row.topic
+        self.topics[topic].silentSince = now
         if outcome != .delivered {
             self.topics[topic].isInterrupted = true
             self.slots[flight.row.slot] -= 1
@@ -222,7 +221,20 @@ struct OutboxBook {
         for (_, rows) in settled.delivered { for row in rows { self.slots[row.slot] -= 1 } }
     }
 
-    mutating func touch(now: Instant) { self.lastProgress = now }
+    /// Whether trusted topics have been silent for so long that all has to be sent anew.
+    ///
+    /// Those that are silent while others are not come on trial then, and disturb nobody any more.
+    mutating func giveUp(after limit: Duration, now: Instant) -> Bool {
+        let busy = self.topics.indices.filter { self.topics[$0].standing == .trusted && self.topics[$0].inFlight > 0 }
+        let silent = busy.filter { self.topics[$0].silentSince.map { now - $0 > limit } ?? false }
+        for topic in silent {
+            self.topics[topic].silentSince = now
+            if silent.count < busy.count {
+                self.refused(topic, "no answer in \(limit); the topic may be denied", now: now)
+            }
+        }
+        return !silent.isEmpty
+    }
 
     mutating func takeNews() -> [News] {
         defer { self.news = [] }

@@ -32,7 +32,7 @@ package final class OutboxRelay: RecordReceiver {
         self.settings = settings
         self.logger = logger
         self.id = "\(settings.worker)-\(UInt64.random(in: .min ... .max))"
-        self.book = Mutex(OutboxBook(settings: settings, now: .now))
+        self.book = Mutex(OutboxBook(settings: settings))
         self.makeSender = sender
     }
 

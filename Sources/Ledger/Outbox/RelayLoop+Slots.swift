@@ -38,15 +38,10 @@ extension RelayLoop {
     mutating func startOverWhenStuck(on connection: PostgresConnection) async throws {
         let limit = self.relay.settings.deliveryTimeout
         let now = ContinuousClock.now
-        let isStuck = self.relay.book.withLock { book in
-            guard book.inFlight > 0, now - book.lastProgress > limit else { return false }
-            book.touch(now: now)
-            return true
-        }
-        guard isStuck else { return }
+        guard self.relay.book.withLock({ $0.giveUp(after: limit, now: now) }) else { return }
         self.relay.logger.warning("Kafka has not answered for long: starting over", metadata: ["after": "\(limit)"])
         self.sender.startOver()
-        guard self.lease.others > 0 else { return }
+        guard self.lease.others > 0, !self.lease.slots.isEmpty else { return }
         try await connection.run(OutboxStatements.release(self.relay.id, slots: self.lease.list))
         self.lease.pause(until: now + self.relay.settings.lease / 2)
     }

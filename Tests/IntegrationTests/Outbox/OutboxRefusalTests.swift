@@ -17,7 +17,8 @@ struct OutboxRefusalTests {
         try await OutboxLab.with(topics: Self.topics) { lab in
             lab.broker.refuse(topic: "closed", with: error)
             try await lab.watching([("out", 4)]) { witness in
-                try await lab.running(lab.relay(kafka: ["topic.metadata.propagation.max.ms": "200"])) {
+                let hasty = ["topic.metadata.propagation.max.ms": "200", "message.timeout.ms": "1000"]
+                try await lab.running(lab.relay(kafka: hasty)) {
                     try await lab.put("closed", keys: 100, from: 0, count: 20)
                     try await lab.put("out", keys: 100, from: 0, count: 20)
                     try await lab.wait("the other topic's events") { witness.distinct == 2000 }

@@ -30,7 +30,7 @@ struct OutboxBookTests {
     private func book(_ edit: (inout OutboxSettings) -> Void = { _ in }) -> Book {
         var settings = OutboxSettings()
         edit(&settings)
-        return Book(OutboxBook(settings: settings, now: self.start))
+        return Book(OutboxBook(settings: settings))
     }
 
     /// A book that trusts the topic `t`.
@@ -138,6 +138,32 @@ struct OutboxBookTests {
             #expect(book.takeSettled().parked.map(\.row.id) == (isLast ? [7] : []))
         }
         #expect(book.book.truncated.isEmpty)
+    }
+
+    @Test("a topic that is silent while another is not comes on trial; when all are silent, none is to blame")
+    func silent() throws {
+        let book = try self.trusting()
+        let limit = Duration.seconds(30)
+        func later(_ seconds: Int) -> ContinuousClock.Instant { self.start + .seconds(seconds) }
+        func givesUp(_ now: ContinuousClock.Instant) -> Bool { book.book.giveUp(after: limit, now: now) }
+        _ = book.readable(of: ["t", "u"], rows: 10, now: self.start)
+        let first = try self.take(2...3, of: book)
+        #expect(!givesUp(later(30)))
+        #expect(givesUp(later(31)))
+        #expect(book.takeNews().isEmpty)
+        #expect(!givesUp(later(32)))
+        // The other topic is trusted too, and answers.
+        var other = try #require(book.take(Row(topic: 1, id: 4, slot: 5), now: later(32)))
+        book.settle(other.ticket, .delivered, now: later(33))
+        book.book.forget(book.takeSettled())
+        _ = book.readable(of: ["u"], rows: 10, now: later(34))
+        other = try #require(book.take(Row(topic: 1, id: 5, slot: 5), now: later(60)))
+        #expect(givesUp(later(62)))
+        #expect(book.takeNews().count == 1)
+        for ticket in first { book.settle(ticket, .unknown, now: later(63)) }
+        book.settle(other.ticket, .unknown, now: later(63))
+        #expect(book.readable(of: ["t", "u"], rows: 10, now: later(62)).map(\.topic) == [1])
+        #expect(book.readable(of: ["t"], rows: 10, now: later(70)).map(\.rows) == [1])
     }
 
     @Test("a row that found no room keeps its successors back")
