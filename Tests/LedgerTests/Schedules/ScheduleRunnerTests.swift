@@ -1,3 +1,4 @@
+import Commands
 import Foundation
 import JSONCoding
 import Logging
@@ -42,9 +43,9 @@ import Testing
             while try await database.count("SELECT count(*) FROM adjutant.outbox") < 2000 {
                 try await Task.sleep(for: .milliseconds(2))
             }
-            runners[0].cancel()
             _ = try await database.count(
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'runner-0'")
+            runners[0].cancel()
             try await database.wait(for: 10_000, seconds: 60, "SELECT count(*) FROM adjutant.outbox")
             try await database.wait(
                 for: 0, "SELECT count(*) FROM adjutant.schedules WHERE next_due IS NOT NULL")

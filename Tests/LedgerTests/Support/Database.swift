@@ -27,7 +27,7 @@ struct Database: Sendable {
         let name = "t\(UUID().uuidString.lowercased().replacing("-", with: ""))"
         try await administrator.script("CREATE DATABASE \(name)")
         let configuration = try PostgresConfiguration(url: server.url(database: name))
-        try await PostgresMigrator(.adjutant, configuration: configuration, logger: self.logger).up()
+        try await PostgresMigrator(PostgresMigration.adjutant, configuration: configuration, logger: self.logger).up()
         return Database(
             configuration: configuration,
             connection: try await PostgresConnection.connect(configuration, logger: self.logger))
