@@ -100,8 +100,7 @@ let package = Package(
             name: "ToolKit",
             dependencies: [
                 "Commands", "DeadLetters", "JSONCoding", "KafkaClient", "KafkaTransport", "Lab", "Ledger",
-                "PostgresClient", "Processor",
-                "TopicDeclarations",
+                "PostgresClient", "Processor", "TopicDeclarations",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

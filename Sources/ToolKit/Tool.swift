@@ -25,8 +25,8 @@ package struct Tool: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             DemoCommand.self, WorkerCommand.self, SendCommand.self, TopicsCommand.self, DltCommand.self,
-            OutboxCommand.self, HandlersCommand.self, InvokeCommand.self, MigrateCommand.self, BrokerCommand.self,
-            BenchCommand.self,
+            CommandsCommand.self, BatchesCommand.self, SchedulesCommand.self, OutboxCommand.self, HandlersCommand.self,
+            InvokeCommand.self, MigrateCommand.self, BrokerCommand.self, BenchCommand.self,
         ])
 
     package init() {}

@@ -32,4 +32,27 @@ import Testing
     @Test func valuesOfSecretsAreNotRepeated() {
         #expect(self.problem(["ADJUTANT_KAFKA_PROPERTIES_NOPE_PASSWORD": "canary"])?.contains("canary") == false)
     }
+
+    @Test(arguments: [
+        "postgres://ann:canary@host/db", "postgresql://ann:canary@host", "postgres://ann:c/a?nary@host/db",
+        "postgres://host/db?password=canary", "host=x password=canary", "password = 'canary'",
+        "postgres://host/db?user=ann&sslpassword=canary", "host=x PASSWORD=canary",
+    ])
+    func passwordsInAFlagAreRefusedAndNotRepeated(_ url: String) {
+        var settings = Settings()
+        let error = #expect(throws: ToolError.self) { try settings.setDatabaseURL(url) }
+        #expect(error?.exit == .usage)
+        #expect(error?.message.contains("canary") == false)
+    }
+
+    @Test(arguments: [
+        "postgres://ann@host:5432/db", "postgres:///db?host=/run/postgresql", "postgres://[::1]:5432/db",
+        "host=x dbname=password user=ann", "postgres://host:5432,other:5433/db?sslmode=verify-full",
+        "postgres://host/db?passfile=/home/ann/.pgpass",
+    ])
+    func urlsWithoutAPasswordAreTaken(_ url: String) throws {
+        var settings = Settings()
+        try settings.setDatabaseURL(url)
+        #expect(settings.text("database.url") == url)
+    }
 }

@@ -94,3 +94,16 @@ extension TimeZone {
         self = zone
     }
 }
+
+extension Schedule {
+    /// The next due times, in microseconds since 1970.
+    package func upcoming(_ count: Int) -> [Int64] {
+        guard self.state == .active, let due = self.nextDue?.microseconds else { return [] }
+        var moments = [due]
+        guard case .cron(let expression, let zone)? = try? self.timing else { return moments }
+        while moments.count < count, let last = moments.last, let next = expression.next(after: last, in: zone) {
+            moments.append(next)
+        }
+        return moments
+    }
+}

@@ -33,8 +33,7 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "Handlers running at once")
     var concurrency: Int?
 
-    @Option(name: .customLong("database-url"), help: .hidden)
-    var databaseURL: String?
+    @OptionGroup var database: DatabaseURLOption
 
     @Option(help: "The worker's name in audit events")
     var name: String?
@@ -50,7 +49,7 @@ struct WorkerCommand: AsyncParsableCommand {
         try settings.set("worker.concurrency", self.concurrency.map(String.init), flag: "concurrency")
         try settings.set("worker.name", self.name, flag: "name")
         try settings.set("log.level", self.logLevel, flag: "log-level")
-        try settings.set("database.url", self.databaseURL, flag: "database-url")
+        try settings.setDatabaseURL(self.database.url)
         let logger = try settings.logger()
         let worker = try WorkerAssembly(settings: settings, logger: logger)
         try await worker.run { put("ready") }

@@ -18,24 +18,8 @@ struct MigrateCommand: AsyncParsableCommand {
         subcommands: [MigrateUpCommand.self, MigrateStatusCommand.self, MigrateSQLCommand.self])
 }
 
-/// Where the database is.
-struct DatabaseOptions: ParsableArguments {
-    @Option(
-        name: .customLong("database-url"),
-        help: "The database, as libpq spells it; a password is better kept in ADJUTANT_DATABASE_URL or in ~/.pgpass")
-    var url: String?
-
-    @Option(help: "A YAML file with settings; flags and ADJUTANT_… variables go over it")
-    var config: String?
-
-    func migrator() throws -> PostgresMigrator {
-        var settings = try Settings.load(file: self.config)
-        try settings.set("database.url", self.url, flag: "database-url")
-        guard let url = settings.text("database.url") else {
-            throw ToolError(.usage, "which database? give --database-url or set ADJUTANT_DATABASE_URL")
-        }
-        return try Self.migrator(try PostgresConfiguration(url: url))
-    }
+extension DatabaseOptions {
+    func migrator() throws -> PostgresMigrator { try Self.migrator(try self.settings().database()) }
 
     static func migrator(_ configuration: PostgresConfiguration) throws -> PostgresMigrator {
         // What it does is told by the commands themselves.

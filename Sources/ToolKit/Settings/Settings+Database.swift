@@ -17,6 +17,31 @@ extension Settings {
             throw ToolError(database: error)
         }
     }
+
+    /// The flag's value goes over what is there; nil leaves it.
+    ///
+    /// - Throws: ``ToolError`` when it holds a password, which every user of the machine could read.
+    package mutating func setDatabaseURL(_ url: String?) throws {
+        if let url, Self.holdsPassword(url) {
+            throw ToolError(
+                .usage,
+                "--database-url: passwords do not belong on the command line; use ADJUTANT_DATABASE_URL, PGPASSWORD or a "
+                    + "password file")
+        }
+        try self.set("database.url", url, flag: "database-url")
+    }
+
+    /// Whether a connection string holds a secret, in any of libpq's spellings.
+    static func holdsPassword(_ url: String) -> Bool {
+        if url.firstMatch(of: #/(?i)(^|[\s?&])(ssl)?password\s*=/#) != nil { return true }
+        guard let scheme = url.firstRange(of: "://") else { return false }
+        let authority = url[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" }
+        guard let at = authority.lastIndex(of: "@") else {
+            // A slash or a question mark inside a password that nobody escaped.
+            return url[scheme.upperBound...].firstMatch(of: #/^[^@\/?]*:[^@]*@/#) != nil
+        }
+        return authority[..<at].contains(":")
+    }
 }
 
 extension ToolError {
@@ -29,14 +54,19 @@ extension ToolError {
         let exit: ToolExit
         if error.sqlState?.category == "28" || error.sqlState == .insufficientPrivilege {
             exit = .denied
+        } else if error.sqlState?.category == "3D" {
+            exit = .notFound
         } else {
-            switch error.code {
-            case .configuration: exit = .usage
-            case .connectFailed, .connectionLost, .poolTimeout: exit = .unreachable
-            default: exit = error.kind == .reconnect ? .unreachable : .error
+            switch (error.code, error.kind) {
+            case (.configuration, _): exit = .usage
+            case (.connectFailed, _), (.connectionLost, _), (.poolTimeout, _): exit = .unreachable
+            case (_, .reconnect), (_, .timeout), (_, .resources), (_, .unknownCommit): exit = .unreachable
+            default: exit = .error
             }
         }
-        let hint = error.sqlState == .undefinedTable ? "; apply the migrations to the database first" : ""
+        // A table or the whole schema is missing.
+        let isBare = error.sqlState == .undefinedTable || error.sqlState?.category == "3F"
+        let hint = isBare ? "; apply the migrations to the database first" : ""
         self.init(exit, "the database: \(error)\(hint)")
     }
 }
