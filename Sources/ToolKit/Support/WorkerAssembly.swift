@@ -64,7 +64,15 @@ package struct WorkerAssembly: Sendable {
         guard self.settings.text("database.url")?.isEmpty == false else { return nil }
         let configuration = try self.settings.database()
         return try await WorkerDatabase(
-            configuration, group: self.group, worker: self.workerName, settings: self.settings, logger: self.logger)
+            configuration, group: self.group, worker: self.workerName, truncatable: self.truncatableTopics,
+            settings: self.settings, logger: self.logger)
+    }
+
+    /// Whose events are cut down to a note of their size when they are too large.
+    private var truncatableTopics: Set<String> {
+        Set(
+            self.domains.flatMap { [$0.resultsTopic, $0.failuresTopic] }
+                + (self.settings.list("worker.reply_topics") ?? []))
     }
 
     private var workerName: String {
@@ -97,9 +105,7 @@ package struct WorkerAssembly: Sendable {
                 try KafkaSink(
                     configuration: Self.producerConfiguration(configuration),
                     topics: self.sinkTopics(partitions),
-                    truncatable: Set(
-                        self.domains.flatMap { [$0.resultsTopic, $0.failuresTopic] }
-                            + (self.settings.list("worker.reply_topics") ?? [])),
+                    truncatable: self.truncatableTopics,
                     receiver: engine,
                     logger: self.logger))
             return engine

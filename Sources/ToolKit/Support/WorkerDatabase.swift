@@ -8,10 +8,13 @@ final class WorkerDatabase: Sendable {
     let ledger: PostgresLedger
     private let completer: BatchCompleter
     private let schedules: ScheduleRunner
+    private let outbox: OutboxService
+    private let logger: Logger
 
     /// Brings the schema up to date first, unless `database.migrate` says no; then it only looks whether it is.
     init(
-        _ configuration: PostgresConfiguration, group: String, worker: String, settings: Settings, logger: Logger
+        _ configuration: PostgresConfiguration, group: String, worker: String, truncatable: Set<String>,
+        settings: Settings, logger: Logger
     ) async throws {
         do {
             let migrator = try PostgresMigrator(
@@ -32,9 +35,27 @@ final class WorkerDatabase: Sendable {
         options.completer = completer
         if let value = settings.integer("database.recorders") { options.recorders = value }
         if let value = settings.integer("database.transactions") { options.transactions = value }
+        self.logger = logger
         self.completer = completer
+        self.outbox = try OutboxService(settings: settings, worker: worker, truncatable: truncatable, logger: logger)
         self.ledger = PostgresLedger(configuration: configuration, settings: options, logger: logger)
         self.schedules = ScheduleRunner(configuration, logger: logger)
+    }
+
+    /// What the outbox holds is sent by whoever lives: a relay that fails is started again, and the worker goes on.
+    private func relay() async {
+        while !Task.isCancelled {
+            do {
+                return try await withTaskCancellationHandler {
+                    try await self.outbox.relay.run()
+                } onCancel: {
+                    self.outbox.relay.stop()
+                }
+            } catch {
+                self.logger.error("the outbox's relay failed; it is started again", metadata: ["error": "\(error)"])
+                try? await Task.sleep(for: .seconds(1))
+            }
+        }
     }
 
     /// Until the ledger is closed and the task is cancelled.
@@ -43,6 +64,7 @@ final class WorkerDatabase: Sendable {
             tasks.addTask { await self.ledger.run() }
             tasks.addTask { await self.completer.run() }
             tasks.addTask { await self.schedules.run() }
+            tasks.addTask { await self.relay() }
         }
     }
 }
