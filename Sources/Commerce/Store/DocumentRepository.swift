@@ -13,25 +13,23 @@ public final class DocumentRepository<Aggregate: Codable & Sendable>: Repository
     public init(collection: String) { self.collection = collection }
 
     public func change<Answer: Codable & Sendable>(
-        _ id: String, in context: CommandContext, _ change: @Sendable (inout Aggregate?) throws -> Answer
+        _ id: String, in context: CommandContext, _ change: @escaping @Sendable (inout Aggregate?) throws -> Answer
     ) async throws -> Answer {
         guard context.hasDatabase else { return try await self.memory.change(id, in: context, change) }
         let collection = self.collection
-        return try await withoutActuallyEscaping(change) { change in
-            try await context.transaction { transaction in
-                let rows = try await transaction.query(
-                    """
-                    INSERT INTO adjutant.documents AS d (collection, id) VALUES ($1, $2)
-                    ON CONFLICT (collection, id) DO UPDATE SET changed_at = clock_timestamp() RETURNING d.body
-                    """, [.text(collection), .text(id)])
-                var aggregate = try Self.decode(rows.first?["body"].text)
-                let answer = try change(&aggregate)
-                let body = try aggregate.map { String(decoding: try FastJSONEncoder().encode($0), as: UTF8.self) }
-                try await transaction.query(
-                    "UPDATE adjutant.documents SET body = $3::jsonb WHERE collection = $1 AND id = $2",
-                    [.text(collection), .text(id), body.map { .json($0) } ?? .null])
-                return answer
-            }
+        return try await context.transaction { transaction in
+            let rows = try await transaction.query(
+                """
+                INSERT INTO adjutant.documents AS d (collection, id) VALUES ($1, $2)
+                ON CONFLICT (collection, id) DO UPDATE SET changed_at = clock_timestamp() RETURNING d.body
+                """, [.text(collection), .text(id)])
+            var aggregate = try Self.decode(rows.first?["body"].text)
+            let answer = try change(&aggregate)
+            let body = try aggregate.map { String(decoding: try FastJSONEncoder().encode($0), as: UTF8.self) }
+            try await transaction.query(
+                "UPDATE adjutant.documents SET body = $3::jsonb WHERE collection = $1 AND id = $2",
+                [.text(collection), .text(id), body.map { .json($0) } ?? .null])
+            return answer
         }
     }
 

@@ -26,7 +26,7 @@ public final class InMemoryRepository<Aggregate: Codable & Sendable>: Repository
     public init(remembered: Int = 100_000) { self.remembered = max(1, remembered) }
 
     public func change<Answer: Codable & Sendable>(
-        _ id: String, in context: CommandContext, _ change: @Sendable (inout Aggregate?) throws -> Answer
+        _ id: String, in context: CommandContext, _ change: @escaping @Sendable (inout Aggregate?) throws -> Answer
     ) async throws -> Answer {
         let command = Self.name(context.type, context.commandID)
         return try self.contents.withLock { contents in

@@ -17,7 +17,7 @@ public protocol Repository<Aggregate>: Sendable {
     ///   - context: The command that wants the change.
     ///   - change: Gets the aggregate, nil when there is none, and leaves what is to be kept.
     func change<Answer: Codable & Sendable>(
-        _ id: String, in context: CommandContext, _ change: @Sendable (inout Aggregate?) throws -> Answer
+        _ id: String, in context: CommandContext, _ change: @escaping @Sendable (inout Aggregate?) throws -> Answer
     ) async throws -> Answer
 
     /// The aggregate as it is now.

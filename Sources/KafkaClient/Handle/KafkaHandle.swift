@@ -71,9 +71,12 @@ package final class KafkaHandle: @unchecked Sendable {
             }
         // What librdkafka reports of lost and refused connections comes as an error event too.
         let facilityName = String(cString: facility)
-        let quiet = facilityName == "FAIL" || facilityName == "ERROR"
+        let message = String(cString: text)
+        // That a property is experimental is no news to whoever reads the log: the producer sets it, knowing why.
+        let isKnown = facilityName == "CONFWARN" && message.contains("enable.gapless.guarantee is experimental")
+        let quiet = facilityName == "FAIL" || facilityName == "ERROR" || isKnown
         self.logger.log(
-            level: quiet ? .debug : severity, "\(String(cString: text))",
+            level: quiet ? .debug : severity, "\(message)",
             metadata: ["kafka.facility": "\(facilityName)"])
     }
 
