@@ -96,7 +96,9 @@ package final class PostgresServer: Sendable {
         let ended = Ended()
         process.terminationHandler = { ended.signal($0.terminationStatus) }
         try process.run()
+        let watchdog = try Watchdog(pid: process.processIdentifier, directory: self.directory)
         let status = await ended.wait()
+        watchdog.dismiss()
         try FileManager.default.removeItem(at: secret)
         guard status == 0 else { throw Failure(description: "initdb failed: \(self.logTail)") }
     }
