@@ -31,6 +31,8 @@ package final class Work: @unchecked Sendable {
     var memo: RetryMemo?
     /// Counted by its type's gate, from admission to the attempt's end.
     var isAdmitted = false
+    /// Its place among those that its type's gate holds back; 0 when it is not among them.
+    var ticket: UInt64 = 0
     /// The one command that an outage lets through.
     var isProbe = false
 

@@ -8,20 +8,20 @@ extension Dispatcher {
     /// Lets a command through its type's gate, or parks it there; it counts as running no more then.
     mutating func admit(_ work: Work, by gate: TypeGate, tenant: String?, now: Int64) -> Bool {
         if case .open(let probeAt, let interval, let isProbing) = gate.outage {
-            guard !isProbing, now >= probeAt else { return self.park(work) { gate.waiting.append(work) } }
+            guard !isProbing, now >= probeAt else { return self.park(work) { gate.hold(work) } }
             gate.outage = .open(probeAt: probeAt, interval: interval, isProbing: true)
             work.isProbe = true
         }
         if let limit = gate.limits.concurrency, gate.running >= limit {
             self.endProbe(of: work, at: gate)
-            return self.park(work) { gate.waiting.append(work) }
+            return self.park(work) { gate.hold(work) }
         }
         if let rate = gate.limits.tenantRate, let tenant {
             gate.sweepTenants(now: now)
             var state = gate.tenants[tenant] ?? TypeGate.Tenant(bucket: TypeGate.Bucket(rate, now: now))
             state.bucket.fill(now: now)
             let isThrough = state.bucket.tokens >= 1
-            if isThrough { state.bucket.tokens -= 1 } else { state.waiting.append(work) }
+            if isThrough { state.bucket.tokens -= 1 } else { gate.hold(work, in: &state.waiting) }
             gate.tenants[tenant] = state
             if !isThrough {
                 self.endProbe(of: work, at: gate)
@@ -36,11 +36,12 @@ extension Dispatcher {
             gate.bucket = bucket
             if !isThrough {
                 self.endProbe(of: work, at: gate)
-                return self.park(work) { gate.waiting.append(work) }
+                return self.park(work) { gate.hold(work) }
             }
         }
         gate.running += 1
         work.isAdmitted = true
+        work.ticket = 0
         return true
     }
 
@@ -113,7 +114,7 @@ extension Dispatcher {
             return
         }
         self.beginWaiting(work)
-        gate.waiting.append(work)
+        gate.hold(work)
     }
 
     /// Lets go of what the gates no longer hold; returns when to look again.

@@ -46,6 +46,7 @@ final class TypeGate: @unchecked Sendable {
     var outage = Outage.none(failures: 0)
     var bucket: Bucket?
     var tenants: [String: Tenant] = [:]
+    private var tickets: UInt64 = 0
 
     init(type: CommandType, limits: CommandLimits) {
         self.type = type
@@ -55,6 +56,20 @@ final class TypeGate: @unchecked Sendable {
     var isOpen: Bool { if case .open = self.outage { true } else { false } }
 
     var waitingCount: Int { self.waiting.count + self.tenants.values.reduce(0) { $0 + $1.waiting.count } }
+
+    /// Keeps a command until it may pass.
+    func hold(_ work: Work) { self.hold(work, in: &self.waiting) }
+
+    /// One that was let go of and found no room after all comes back to its place, so that none is passed by for ever.
+    func hold(_ work: Work, in waiting: inout Deque<Work>) {
+        guard work.ticket > 0 else {
+            self.tickets += 1
+            work.ticket = self.tickets
+            waiting.append(work)
+            return
+        }
+        waiting.insert(work, at: waiting.firstIndex { $0.ticket > work.ticket } ?? waiting.count)
+    }
 
     /// Takes out the held-back commands that a revoke or a stop concerns.
     func takeWaiting(where isConcerned: (Work) -> Bool) -> [Work] {
