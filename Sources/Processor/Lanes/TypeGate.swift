@@ -73,7 +73,8 @@ final class TypeGate: @unchecked Sendable {
 
     /// Takes out the held-back commands that a revoke or a stop concerns.
     func takeWaiting(where isConcerned: (Work) -> Bool) -> [Work] {
-        var taken = self.waiting.filter(isConcerned)
+        var taken: [Work] = []
+        for work in self.waiting where isConcerned(work) { taken.append(work) }
         if !taken.isEmpty { self.waiting = Deque(self.waiting.filter { !isConcerned($0) }) }
         for (tenant, state) in self.tenants {
             let concerned = state.waiting.filter(isConcerned)
@@ -81,7 +82,7 @@ final class TypeGate: @unchecked Sendable {
             taken.append(contentsOf: concerned)
             self.tenants[tenant]?.waiting = Deque(state.waiting.filter { !isConcerned($0) })
         }
-        return Array(taken)
+        return taken
     }
 
     /// Forgets tenants whose buckets are full again, when there are many.

@@ -3,7 +3,7 @@ import Commands
 import Testing
 
 /// Commands that wait for another attempt when their partition or the worker goes away, and a producer without room.
-@Suite(.timeLimit(.minutes(1))) struct ParkingTests {
+@Suite(.timeLimit(.minutes(3))) struct ParkingTests {
     private let clock = ManualClock()
 
     /// An engine with a command that was tried once, and a producer that takes nothing more.

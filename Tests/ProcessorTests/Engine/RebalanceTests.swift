@@ -7,7 +7,7 @@ import Testing
     private static let place = TopicPartition("test.commands", 0)
 
     @Test func aRevokeLetsRunningCommandsFinishAndCommitsThem() async throws {
-        let harness = try Harness { gate, _, context in await gate.pass(context.commandID) }
+        let harness = try Harness(clock: ManualClock().clock) { gate, _, context in await gate.pass(context.commandID) }
         for index in 0..<4 { harness.broker.send("c-\(index)", key: index < 2 ? "a" : "k-\(index)") }
         let running = await harness.start()
         await harness.journal.until { $0.starts.count == 3 }
@@ -97,7 +97,9 @@ import Testing
     /// answered, as soon as nothing runs of its own partitions.
     @Test func aRevokeBehindAnotherOneIsAnsweredToo() async throws {
         let broker = MemoryBroker(partitions: 3)
-        let harness = try Harness(broker: broker) { gate, _, context in await gate.pass(context.commandID) }
+        let harness = try Harness(broker: broker, clock: ManualClock().clock) { gate, _, context in
+            await gate.pass(context.commandID)
+        }
         for index in 0..<3 { broker.send("c-\(index)", key: "k-\(index)", partition: Int32(index)) }
         let running = await harness.start()
         await harness.journal.until { $0.starts.count == 3 }
@@ -120,7 +122,9 @@ import Testing
     /// A part of what is being given up is lost: the rest is given up as before.
     @Test func aLossTakesItsPartOutOfAnEarlierRevoke() async throws {
         let broker = MemoryBroker(partitions: 2)
-        let harness = try Harness(broker: broker) { gate, _, context in await gate.pass(context.commandID) }
+        let harness = try Harness(broker: broker, clock: ManualClock().clock) { gate, _, context in
+            await gate.pass(context.commandID)
+        }
         for index in 0..<2 { broker.send("c-\(index)", key: "k-\(index)", partition: Int32(index)) }
         let running = await harness.start()
         await harness.journal.until { $0.starts.count == 2 }
