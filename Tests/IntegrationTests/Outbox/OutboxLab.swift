@@ -33,7 +33,9 @@ final class OutboxLab: Sendable {
         do {
             let database = try await PostgresConnection.connect(
                 PostgresConfiguration(url: server.url), logger: .silent)
-            try await database.script(Migration0001.sql)
+            try await PostgresMigrator(
+                PostgresMigration.adjutant, configuration: PostgresConfiguration(url: server.url), logger: .silent
+            ).up()
             let broker = try EmbeddedBroker(logger: .silent)
             try broker.createTopics(topics)
             let lab = try OutboxLab(server: server, broker: broker, database: database)
