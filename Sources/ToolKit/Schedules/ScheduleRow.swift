@@ -76,7 +76,7 @@ struct ScheduleView: Encodable {
         self.schedule = ScheduleRow(schedule)
         self.data = JSONFragment(unchecked: schedule.data)
         self.attributes = schedule.attributes
-        self.upcoming = schedule.upcoming(5).map { RFC3339.format($0) }
+        self.upcoming = schedule.upcoming(5).map { RFC3339.format($0, precision: .microseconds) }
     }
 
     private enum CodingKeys: String, CodingKey { case data, attributes, upcoming }
