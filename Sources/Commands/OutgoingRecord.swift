@@ -71,6 +71,24 @@ package struct OutgoingRecord: Sendable {
         self.headers.append(HeaderSpan(name: name, value: value))
     }
 
+    /// Copies those headers of a record whose names pass.
+    package mutating func copyHeaders(of record: Record, where keeps: (UnsafeBufferPointer<UInt8>) -> Bool) {
+        record.bytes.withUnsafeBufferPointer { bytes in
+            for header in record.headers {
+                let name = UnsafeBufferPointer(rebasing: bytes[header.name.range])
+                guard keeps(name) else { continue }
+                let nameSpan = ByteSpan(start: self.bytes.count, count: name.count)
+                self.bytes.append(contentsOf: name)
+                var valueSpan = ByteSpan.null
+                if !header.value.isNull {
+                    valueSpan = ByteSpan(start: self.bytes.count, count: Int(header.value.count))
+                    self.bytes.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[header.value.range]))
+                }
+                self.headers.append(HeaderSpan(name: nameSpan, value: valueSpan))
+            }
+        }
+    }
+
     /// Replaces a value that nobody would take by a note of its size, with a header that says so; false when that was
     /// done before.
     package mutating func truncateValue() -> Bool {

@@ -74,6 +74,9 @@ import Testing
             rules.decide(DeadLetter(Letters.own(offset: 2, origin: ("lab.commands", 0, 9))), .parked)
                 == .skip(.duplicate))
         #expect(
+            rules.decide(DeadLetter(Letters.own(id: "other", offset: 4, origin: ("lab.commands", 0, 9))), .parked)
+                == .send(to: "lab.commands", partition: 0))
+        #expect(
             rules.decide(DeadLetter(Letters.own(offset: 3, origin: ("lab.commands", 0, 10))), .parked)
                 == .send(to: "lab.commands", partition: 0))
     }

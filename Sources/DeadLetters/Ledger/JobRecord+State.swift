@@ -37,10 +37,11 @@ extension JobRecord {
 
     /// Letters on their way at most whose arrival is not noted: what a crash can repeat.
     ///
-    /// Small jobs have less, so that a crash repeats a tenth of one at most, and slow ones what they send in half a second.
+    /// Small jobs have less, so that a crash repeats a fifth of one at most, and slow ones what they send in half a second.
+    /// A broker takes a record for each partition at a time, so that a small window makes for many small requests.
     package var window: Int {
         let total = Int(clamping: self.ranges.reduce(0) { $0 + $1.count })
-        var size = self.options.batch ?? min(max(total / 10, 250), 10_000)
+        var size = self.options.batch ?? min(max(total / 5, 250), 25_000)
         if let rate = self.options.rate { size = min(size, max(1, Int(rate / 2))) }
         return max(1, size)
     }

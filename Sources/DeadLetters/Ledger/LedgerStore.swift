@@ -36,6 +36,8 @@ package final class LedgerStore {
         if let follower = self.follower { try self.take(follower, milliseconds: 0) }
     }
 
+    func state(of letter: DeadLetter) -> LetterState { self.ledger.state(of: letter) }
+
     private func take(_ reader: any DeadLetterReader, milliseconds: Int) throws {
         self.records.removeAll(keepingCapacity: true)
         try reader.read(milliseconds: milliseconds, into: &self.records)

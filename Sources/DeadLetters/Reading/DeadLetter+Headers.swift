@@ -46,7 +46,7 @@ extension DeadLetter {
     /// Type and id of a structured event, if it is one that can be read.
     private mutating func readStructured() {
         guard let envelope = try? EnvelopeReader(limits: Self.generous).read(self.record) else { return }
-        self.view = envelope.view
+        self.structuredView = envelope.view
         self.typeSpan = envelope.span(.type) ?? .null
         self.idSpan = envelope.span(.id) ?? .null
         self.expirySpan = envelope.span(.expirytime) ?? .null

@@ -15,8 +15,8 @@ package struct DeadLetter: Sendable {
     package let record: Record
     package internal(set) var format = LetterFormat.unknown
 
-    /// The record in which the envelope's attributes lie: itself, but for structured mode.
-    var view: Record
+    /// The record in which the envelope's attributes lie, if it is another one: in structured mode.
+    var structuredView: Record?
     var typeSpan = ByteSpan.null
     var idSpan = ByteSpan.null
     var expirySpan = ByteSpan.null
@@ -42,10 +42,11 @@ package struct DeadLetter: Sendable {
 
     package init(_ record: Record) {
         self.record = record
-        self.view = record
         self.failedAt = record.timestamp > 0 ? record.timestamp &* 1000 : 0
         self.readHeaders()
     }
+
+    var view: Record { self.structuredView ?? self.record }
 
     // MARK: - Text
 
@@ -82,7 +83,9 @@ package struct DeadLetter: Sendable {
         return LetterCoordinate(topic: topic, partition: partition, offset: offset)
     }
 
-    /// Equal for letters whose commands were first read at the same place; nil unless that is known.
+    /// Equal for letters of one command that was first read at one place; nil unless that is known.
+    ///
+    /// The place alone is not enough: it is what a header says.
     var originHash: Int? {
         guard !self.originTopicSpan.isNull, let partition = self.originPartition, let offset = self.originOffset else {
             return nil
@@ -90,6 +93,10 @@ package struct DeadLetter: Sendable {
         var hasher = Hasher()
         self.record.bytes.withUnsafeBytes {
             hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: $0[self.originTopicSpan.range]))
+        }
+        let content = self.idSpan.isNull ? (self.record, self.record.value) : (self.view, self.idSpan)
+        content.0.bytes.withUnsafeBytes {
+            hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: $0[content.1.range]))
         }
         hasher.combine(partition)
         hasher.combine(offset)

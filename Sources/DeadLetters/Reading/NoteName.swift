@@ -67,7 +67,15 @@ enum NoteName: Int, CaseIterable {
     ].map { Array($0.utf8) }
 
     /// Whether a header was put on by whoever gave the record up, and is no part of the command.
-    static func isNote(_ name: ArraySlice<UInt8>) -> Bool { self.prefixes.contains { name.starts(with: $0) } }
+    static func isNote(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard let first = name.first else { return false }
+        for prefix in self.prefixes where prefix[0] == first && prefix.count <= name.count {
+            var index = 1
+            while index < prefix.count, prefix[index] == name[index] { index += 1 }
+            if index == prefix.count { return true }
+        }
+        return false
+    }
 }
 
 /// Finds the note that a header's name stands for without making a string of it.

@@ -6,7 +6,10 @@ struct Flight: Sendable {
     /// As it was noted before it was sent.
     let intent: BatchRecord
     let items: [ReplayItem]
-    private(set) var reports: [SinkReport?]
+    /// Where the broker put each letter; an offset below 0 where it has not said.
+    private(set) var places: [(partition: Int32, offset: Int64)]
+    /// Letters that it would not take, by their place in the flight.
+    private(set) var failures: [Int: SinkFailure] = [:]
     /// Letters that the broker has said nothing of.
     private(set) var open: Int
     /// The broker has the note of what is about to be sent.
@@ -21,21 +24,25 @@ struct Flight: Sendable {
         self.number = number
         self.intent = intent
         self.items = items
-        self.reports = Array(repeating: nil, count: items.count)
+        self.places = Array(repeating: (-1, -1), count: items.count)
         self.open = items.count
     }
 
     mutating func take(_ report: SinkReport, index: Int) {
-        guard index < self.reports.count else { return }
-        if self.reports[index] == nil { self.open -= 1 }
-        self.reports[index] = report
+        guard index < self.places.count, self.places[index].offset < 0, self.failures[index] == nil else { return }
+        self.open -= 1
+        if let failure = report.failure {
+            self.failures[index] = failure
+        } else {
+            self.places[index] = (report.partition, max(0, report.offset))
+        }
     }
 
     /// What the broker has, as it is noted; letters that it would not take are left out.
     func done(at moment: Int64) -> BatchRecord {
         var done = BatchRecord(
             job: self.intent.job, number: self.intent.number, phase: .done, at: moment, topic: self.intent.topic)
-        for (item, report) in zip(self.items, self.reports) where report?.failure == nil {
+        for (index, item) in self.items.enumerated() where self.failures.isEmpty || self.failures[index] == nil {
             let record = item.letter.record
             if item.target == nil {
                 done.quarantined.insert(partition: record.partition, offset: record.offset)

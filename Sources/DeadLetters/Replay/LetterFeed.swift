@@ -64,7 +64,7 @@ struct FeedSelector {
             self.rules.remember(letter)
             return nil
         }
-        guard let decision = self.rules.decide(letter, self.ledger.ledger.state(of: letter)) else { return nil }
+        guard let decision = self.rules.decide(letter, self.ledger.state(of: letter)) else { return nil }
         self.counts.matched += 1
         switch decision {
         case .send, .quarantine: return ReplayItem(letter: letter, decision: decision)

@@ -9,6 +9,8 @@ package struct Pacer: Sendable {
     /// - Parameter rate: Letters a second; nil for no limit.
     package init(rate: Double?) { self.interval = rate.map { 1_000_000 / $0 } ?? 0 }
 
+    package var isUnlimited: Bool { self.interval == 0 }
+
     /// Microseconds until the next letter may go.
     ///
     /// - Parameter now: Monotonic microseconds.

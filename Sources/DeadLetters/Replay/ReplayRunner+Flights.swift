@@ -25,7 +25,7 @@ extension ReplayRunner {
     }
 
     func serve(milliseconds: Int) {
-        self.world.sink.serve(milliseconds: milliseconds) { self.take($0) }
+        self.sink.serve(milliseconds: milliseconds) { self.take($0) }
     }
 
     private func take(_ report: SinkReport) {
@@ -62,7 +62,7 @@ extension ReplayRunner {
             try self.queue(
                 to: item.target?.topic ?? self.domain.parkedLettersTopic, partition: item.target?.partition ?? -1,
                 .letter(flight: flight.number, index: index))
-            if item.target != nil { self.pacer.sent(at: self.world.clock.monotonic()) }
+            if item.target != nil, !self.pacer.isUnlimited { self.pacer.sent(at: self.world.clock.monotonic()) }
             if index & 511 == 511 { self.serve(milliseconds: 0) }
         }
     }
@@ -79,7 +79,7 @@ extension ReplayRunner {
 
     /// Waits until it is the letter's time.
     private func keepPace(_ item: ReplayItem) throws {
-        guard item.target != nil else { return }
+        guard item.target != nil, !self.pacer.isUnlimited else { return }
         while true {
             let delay = self.pacer.delay(at: self.world.clock.monotonic())
             guard delay > 0 else { return }
@@ -92,11 +92,11 @@ extension ReplayRunner {
     /// The broker has the flight: what follows from it, and the note of it.
     private func settle(_ position: Int) throws {
         let flight = self.flights[position]
-        for (item, report) in zip(flight.items, flight.reports) {
+        for (index, item) in flight.items.enumerated() {
             self.feed.began(lane: item.lane)
-            guard let report, report.failure == nil else {
+            if !flight.failures.isEmpty, let failure = flight.failures[index] {
                 self.job.counts.failed += 1
-                self.firstFailure = self.firstFailure ?? report?.failure?.error
+                self.firstFailure = self.firstFailure ?? failure.error
                 self.feed.ended(lane: item.lane)
                 continue
             }
@@ -106,11 +106,13 @@ extension ReplayRunner {
                 continue
             }
             self.job.counts.sent += 1
-            self.lastLetter = item.letter
+            guard self.watch != nil else { continue }
+            let place = flight.places[index]
             self.watch?.expect(
                 tag: item.lane, id: self.editedID ?? item.letter.id,
-                place: LetterCoordinate(topic: target.topic, partition: report.partition, offset: report.offset))
+                place: LetterCoordinate(topic: target.topic, partition: place.partition, offset: place.offset))
         }
+        self.lastLetter = flight.items.last?.letter ?? self.lastLetter
         let done = flight.done(at: self.world.clock.wall())
         self.flights[position].isConfirming = true
         try LedgerWriter.write(done, into: &self.draft)
@@ -123,7 +125,7 @@ extension ReplayRunner {
     /// Queues the draft; waits while there is no room.
     private func queue(to topic: String, partition: Int32 = -1, _ token: Flight.Token) throws {
         do {
-            while try !self.world.sink.send(self.draft, to: topic, partition: partition, token: token.number) {
+            while try !self.sink.send(self.draft, to: topic, partition: partition, token: token.number) {
                 self.serve(milliseconds: 5)
                 if let failure = self.failure { throw failure }
             }

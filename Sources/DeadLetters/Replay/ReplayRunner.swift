@@ -32,6 +32,7 @@ package final class ReplayRunner {
 
     package internal(set) var job: JobRecord
     let world: Surroundings
+    let sink: any DeadLetterSink
     let domain: Domain
     let feed: any LetterFeed
     var draft = OutgoingRecord()
@@ -67,6 +68,7 @@ package final class ReplayRunner {
     package init(job: JobRecord, world: Surroundings) throws {
         self.job = job
         self.world = world
+        self.sink = world.sink
         self.domain = world.targets.domain
         self.pacer = Pacer(rate: job.options.rate)
         self.number = world.ledger.ledger.lastBatch(of: job.id)

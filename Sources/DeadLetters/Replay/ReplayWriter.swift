@@ -11,7 +11,10 @@ package enum ReplayWriter {
         draft.reset()
         draft.setKey(of: letter.record)
         self.copyHeaders(of: letter.record, into: &draft)
-        draft.addHeader(self.counter, bytes: Array("\(letter.replays + 1)".utf8))
+        draft.addHeader("adjutant-replays") { bytes in
+            let count = letter.replays + 1
+            if count < 10 { bytes.append(48 + UInt8(count)) } else { bytes.append(contentsOf: "\(count)".utf8) }
+        }
         draft.setValue(of: letter.record)
     }
 
@@ -29,7 +32,7 @@ package enum ReplayWriter {
         draft.reset()
         draft.setKey(of: letter.record)
         var hasCorrelation = false
-        for header in view.headers where !NoteName.isNote(view[header.name]) {
+        for header in view.headers where !view[header.name].withUnsafeBufferPointer({ NoteName.isNote($0) }) {
             switch String(decoding: view[header.name], as: UTF8.self) {
             case "ce_id", "ce_causationid", "content-type": continue
             case "ce_correlationid": hasCorrelation = true
@@ -57,8 +60,6 @@ package enum ReplayWriter {
     }
 
     private static func copyHeaders(of record: Record, into draft: inout OutgoingRecord) {
-        for header in record.headers where !NoteName.isNote(record[header.name]) {
-            draft.copyHeader(header, of: record)
-        }
+        draft.copyHeaders(of: record) { !NoteName.isNote($0) }
     }
 }

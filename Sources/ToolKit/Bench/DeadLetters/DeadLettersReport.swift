@@ -10,6 +10,7 @@ struct DeadLettersReport: Encodable {
     var listPeakBytes = 0
     var producerPerSecond = 0.0
     var replayed = 0
+    var replaySeconds = 0.0
     var replayPerSecond = 0.0
     var ratioToProducer = 0.0
     var replayPeakBytes = 0
@@ -32,7 +33,7 @@ struct DeadLettersReport: Encodable {
             "  list, filtered \(self.listSeconds.text(digits: 2)) s, \(mib(self.listPeakBytes)) at most",
             "  producer       \(Int(self.producerPerSecond))/s",
             "  replay         \(Int(self.replayPerSecond))/s, \(self.ratioToProducer) of the producer, "
-                + "\(mib(self.replayPeakBytes)) at most, \(self.replayed) sent",
+                + "\(self.replaySeconds.text(digits: 2)) s, \(mib(self.replayPeakBytes)) at most, \(self.replayed) sent",
             "  --rate \(self.rateAsked)     \(self.rateHeld)/s held",
             "  load average   \(self.loadAverage)",
         ]
