@@ -19,13 +19,13 @@ final class WorkerDatabase: Sendable {
         do {
             let migrator = try PostgresMigrator(
                 PostgresMigration.adjutant, configuration: configuration, logger: logger)
-            if settings.flag("database.migrate") ?? true {
-                let applied = try await migrator.up()
-                if !applied.isEmpty {
-                    logger.info("the database has a new schema", metadata: ["migrations": "\(applied)"])
-                }
-            } else {
+            // A worker's role need not be allowed to change the schema when there is nothing to change.
+            do {
                 try await migrator.requireCurrent()
+            } catch let error as PostgresError where settings.flag("database.migrate") ?? true {
+                guard error.code == .migration || error.sqlState != nil else { throw error }
+                let applied = try await migrator.up()
+                logger.info("the database has a new schema", metadata: ["migrations": "\(applied)"])
             }
         } catch {
             throw ToolError(database: error)
