@@ -2,6 +2,7 @@ import Commands
 import Foundation
 import KafkaClient
 import PostgresClient
+import PostgresServer
 import Testing
 
 @testable import Ledger
