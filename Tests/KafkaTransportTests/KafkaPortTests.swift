@@ -53,7 +53,9 @@ private struct Works {
         surroundings: ContextSurroundings(domain: "test", worker: "w", logger: .silent))
 
     func make() -> Work {
-        Work(record: Record(topic: "in", partition: 0, offset: 0, value: []), slot: self.slot, receivedAt: 0, laneID: nil)
+        Work(
+            record: Record(topic: "in", partition: 0, offset: 0, value: []), slot: self.slot, receivedAt: 0, laneID: nil
+        )
     }
 }
 
