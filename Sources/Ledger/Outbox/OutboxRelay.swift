@@ -36,7 +36,8 @@ package final class OutboxRelay: RecordReceiver {
         self.makeSender = sender
     }
 
-    /// Relays until ``stop()`` or the task's cancellation.
+    /// Relays until ``stop()``, or the task's cancellation: then what is under way is sent again by others, once the
+    /// lease is over.
     ///
     /// - Parameter ready: Called when the outbox has been read for the first time.
     /// - Throws: When no sender can be made; failures of the database are waited out.

@@ -42,11 +42,14 @@ package struct WorkerAssembly: Sendable {
         let database = try await self.makeDatabase()
         let engine = try await DedicatedThread.run("adj-start") { try self.makeEngine(ledger: database?.ledger) }
         let service = EngineService(engine: engine, database: database, ready: ready)
-        let services: [ServiceGroupConfiguration.ServiceConfiguration] = [
-            .init(
-                service: service, successTerminationBehavior: .gracefullyShutdownGroup,
+        // Stopped from the last to the first: the relay still sends what the last commands put into the outbox.
+        var parts: [any Service] = [service]
+        if let outbox = database?.outbox { parts.insert(outbox, at: 0) }
+        let services = parts.map {
+            ServiceGroupConfiguration.ServiceConfiguration(
+                service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
                 failureTerminationBehavior: .gracefullyShutdownGroup)
-        ]
+        }
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(services: services, logger: self.logger))
         let signals = StopSignals(logger: self.logger) { Task { await group.triggerGracefulShutdown() } }

@@ -8,8 +8,8 @@ final class WorkerDatabase: Sendable {
     let ledger: PostgresLedger
     private let completer: BatchCompleter
     private let schedules: ScheduleRunner
-    private let outbox: OutboxService
-    private let logger: Logger
+    /// A service of its own, to be stopped after the engine: cancelled, it could not hand its share over.
+    let outbox: OutboxService
 
     /// Brings the schema up to date first, unless `database.migrate` says no; then it only looks whether it is.
     init(
@@ -35,27 +35,10 @@ final class WorkerDatabase: Sendable {
         options.completer = completer
         if let value = settings.integer("database.recorders") { options.recorders = value }
         if let value = settings.integer("database.transactions") { options.transactions = value }
-        self.logger = logger
         self.completer = completer
         self.outbox = try OutboxService(settings: settings, worker: worker, truncatable: truncatable, logger: logger)
         self.ledger = PostgresLedger(configuration: configuration, settings: options, logger: logger)
         self.schedules = ScheduleRunner(configuration, logger: logger)
-    }
-
-    /// What the outbox holds is sent by whoever lives: a relay that fails is started again, and the worker goes on.
-    private func relay() async {
-        while !Task.isCancelled {
-            do {
-                return try await withTaskCancellationHandler {
-                    try await self.outbox.relay.run()
-                } onCancel: {
-                    self.outbox.relay.stop()
-                }
-            } catch {
-                self.logger.error("the outbox's relay failed; it is started again", metadata: ["error": "\(error)"])
-                try? await Task.sleep(for: .seconds(1))
-            }
-        }
     }
 
     /// Until the ledger is closed and the task is cancelled.
@@ -64,7 +47,6 @@ final class WorkerDatabase: Sendable {
             tasks.addTask { await self.ledger.run() }
             tasks.addTask { await self.completer.run() }
             tasks.addTask { await self.schedules.run() }
-            tasks.addTask { await self.relay() }
         }
     }
 }
