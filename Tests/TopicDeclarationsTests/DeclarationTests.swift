@@ -42,6 +42,34 @@ struct DeclarationTests {
         }
     }
 
+    @Test(
+        "What was done about dead letters is kept as long as they are, and copies are not compacted",
+        arguments: [
+            ("jobs", "job", "[compact, delete]", "12h", nil), ("jobs", "job", "compact", "1h", nil),
+            ("jobs", "job", "delete", "12h", "cleanup"), ("jobs", "job", "[compact, delete]", "11h", "retention"),
+            ("parked", "ordering-key", "delete", "1h", nil), ("parked", "ordering-key", "compact", "1h", "cleanup"),
+        ] as [(String, String, String, String, String?)])
+    func jobs(name: String, key: String, cleanup: String, retention: String, mistake: String?) throws {
+        let record = name == "jobs" ? "dead-letter-job" : "dead-letter"
+        let text =
+            ShopFile.text + """
+
+                  shop.dlt.\(name):
+                    description: More.
+                    cleanup: \(cleanup)
+                    retention: \(retention)
+                    maxMessageBytes: 2000
+                    schema: {record: \(record), key: \(key)}
+                """
+        guard let mistake else {
+            let shop = try TopicDeclarations.parse(text, file: "shop.yaml")
+            #expect(shop.topics.count == 8 && shop[name == "jobs" ? .deadLetterJobs : .parkedLetters] != nil)
+            return
+        }
+        let error = #expect(throws: TopicDeclarationError.self) { try TopicDeclarations.parse(text, file: "shop.yaml") }
+        #expect(error?.issues.map(\.key) == ["topics[shop.dlt.\(name)].\(mistake)"])
+    }
+
     @Test("Mistakes are found where they are", arguments: ShopFile.mistakes)
     func mistake(old: String, new: String, expected: [String]) throws {
         let text = ShopFile.text(old, new)

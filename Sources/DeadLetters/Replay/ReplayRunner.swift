@@ -269,6 +269,12 @@ package final class ReplayRunner {
 }
 
 extension JobRecord.Counts {
+    /// Records that were read and need nothing more.
+    package var settled: Int {
+        let waiting = self.matched - self.sent - self.quarantined - self.skipped - self.refused - self.failed
+        return max(0, self.scanned - max(0, waiting))
+    }
+
     /// For events and tables.
     package var named: [(name: String, count: Int)] {
         [

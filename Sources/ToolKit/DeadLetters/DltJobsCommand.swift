@@ -88,7 +88,7 @@ struct DltJobsWatchCommand: AsyncParsableCommand {
             var job = try session.job(self.job)
             let total = Double(job.ranges.reduce(0) { $0 + $1.count })
             while session.isAlive(job) {
-                progress.show("\(job.counts.sent) sent", done: Double(job.counts.scanned), of: total)
+                progress.show("\(job.counts.sent) sent", done: Double(job.counts.settled), of: total)
                 Thread.sleep(forTimeInterval: 0.3)
                 try session.ledger.refresh()
                 job = try session.job(self.job)

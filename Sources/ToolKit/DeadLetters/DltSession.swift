@@ -151,10 +151,11 @@ final class DltSession {
 
     /// Where notes and letters go; there must be a place to note things.
     func writer() throws -> any DeadLetterSink {
-        guard self.ledger.partitions != nil else {
+        for topic in [self.ledger.topic, self.domain.auditTopic]
+        where !self.topics.contains(where: { $0.name == topic }) {
             throw ToolError(
                 .notFound,
-                "there is no topic \(self.ledger.topic) to note this on: declare it and create it with "
+                "there is no topic \(topic) to note this on: declare it and create it with "
                     + "`\(ToolEnvironment.current.name) topics apply --execute`")
         }
         if let sink { return sink }

@@ -97,7 +97,7 @@ struct ReplayJob {
         runner.waitForOutcomes = wait.map { Int64($0 * 1000) }
         let progress = ProgressLine()
         let meter = JobMeter(job, clock: self.session.clock)
-        runner.progress = { progress.show(meter.text($0), done: Double($0.counts.scanned), of: meter.total) }
+        runner.progress = { progress.show(meter.text($0), done: Double($0.counts.settled), of: meter.total) }
         say("job \(job.id): \(job.options.filter.isEmpty ? "all letters" : job.options.filter)".printable)
         let ended: JobRecord
         do {
