@@ -105,6 +105,8 @@ struct EntryColumns {
 
     // MARK: - Texts
 
+    private static let textLimit = 1024
+
     private mutating func append(_ column: TextColumn, _ envelope: Envelope, _ attribute: Attribute) {
         guard let span = envelope.span(attribute) else { return self.texts[column.rawValue].appendNull() }
         self.append(column, envelope.view.bytes[span.range])
@@ -116,9 +118,11 @@ struct EntryColumns {
     }
 
     private mutating func append(_ column: TextColumn, _ bytes: ArraySlice<UInt8>) {
-        let isPlain = bytes.allSatisfy { $0 > 0 && $0 < 0x80 }
+        // An entry of an index has at most 2,704 bytes.
+        let isPlain = bytes.count <= Self.textLimit && bytes.allSatisfy { $0 > 0 && $0 < 0x80 }
         guard isPlain else {
-            return self.texts[column.rawValue].append(DatabaseText.clean(String(decoding: bytes, as: UTF8.self)))
+            let text = DatabaseText.clean(String(decoding: bytes, as: UTF8.self))
+            return self.texts[column.rawValue].append(text.cut(toBytes: Self.textLimit))
         }
         bytes.withUnsafeBytes { self.texts[column.rawValue].append(bytes: $0) }
     }

@@ -25,6 +25,8 @@ package final class PostgresLedger: CommandLedger {
         package var groupLimit = 512
         /// Commands in one shared transaction of handlers.
         package var transactionLimit = 32
+        /// How long a handler may leave its transaction open without asking the database for anything.
+        package var openLimit: Duration = .seconds(5)
         /// Is told of batches whose commands end.
         package var completer: BatchCompleter?
 
@@ -193,6 +195,8 @@ package final class PostgresLedger: CommandLedger {
         lookups.removeAll()
     }
 
+    private static let groupBytes = 8 << 20
+
     /// Writes a group; safe to repeat, since an attempt's own row is known by its run.
     private func write(_ recordings: inout [Recording], _ connection: LedgerConnection) async throws {
         recordings.removeAll { recording in
@@ -200,14 +204,17 @@ package final class PostgresLedger: CommandLedger {
             recording.answer.resume(returning: .over)
             return true
         }
-        // A statement cannot write one row twice: the second of two with one id waits for the next group.
+        // A statement cannot write one row twice: the second of two with one id waits for the next group. Nor can it be
+        // of any size.
+        var bytes = 0
         var seen: Set<CommandKey> = []
         var later: [Recording] = []
         var group: [Recording] = []
         var keys: [CommandKey] = []
         for recording in recordings {
             let key = CommandKey(recording.entry.command)
-            if seen.insert(key).inserted {
+            if bytes <= Self.groupBytes, seen.insert(key).inserted {
+                bytes += recording.entry.output.count
                 group.append(recording)
                 keys.append(key)
             } else {
@@ -232,9 +239,11 @@ package final class PostgresLedger: CommandLedger {
                     rest.append(recording)
                 }
             }
-            recordings = rest + later
-            if !rest.isEmpty { throw error }
-            return
+            recordings = later
+            guard !rest.isEmpty else { return }
+            // Behind whatever else there is, which goes on meanwhile.
+            for recording in rest where !self.records.add(recording) { recording.answer.resume(returning: .over) }
+            throw error
         }
         for (recording, verdict) in zip(group, verdicts) { recording.answer.resume(returning: verdict) }
         recordings = later

@@ -6,12 +6,25 @@ import struct Foundation.UUID
 /// What a handler sees of its transaction.
 final class PostgresCommandTransaction: CommandTransaction {
     private let transaction: PostgresTransaction
-    /// The first failure of a statement: what follows it is void.
-    private let firstFailure = Mutex<PostgresError?>(nil)
+    private struct State {
+        /// Of a statement: what follows it is void.
+        var firstFailure: PostgresError?
+        /// Statements on their way.
+        var underWay = 0
+        /// When the last one was answered.
+        var idleSince = ContinuousClock.now
+    }
+
+    private let state = Mutex(State())
 
     init(_ transaction: PostgresTransaction) { self.transaction = transaction }
 
-    var failure: PostgresError? { self.firstFailure.withLock { $0 } }
+    var failure: PostgresError? { self.state.withLock { $0.firstFailure } }
+
+    /// For how long the handler has asked for nothing; nil while the database has something to do for it.
+    var idleTime: Duration? {
+        self.state.withLock { $0.underWay > 0 ? nil : ContinuousClock.now - $0.idleSince }
+    }
 
     func query(_ sql: SQL, _ parameters: [SQLValue]) async throws -> [SQLRow] {
         let rows = try await self.run(
@@ -38,11 +51,22 @@ final class PostgresCommandTransaction: CommandTransaction {
     }
 
     private func run(_ call: PostgresCall) async throws -> PostgresRows {
+        self.state.withLock { $0.underWay += 1 }
+        defer {
+            self.state.withLock { state in
+                state.underWay -= 1
+                state.idleSince = .now
+            }
+        }
         do {
             return try await self.transaction.run([call])[0]
-        } catch let error as PostgresError {
-            self.firstFailure.withLock { if $0 == nil { $0 = error } }
-            throw DatabaseError(error)
+        } catch {
+            let failure =
+                error as? PostgresError
+                ?? PostgresError(code: .usage, kind: .timeout, message: "the handler was cancelled")
+            self.state.withLock { if $0.firstFailure == nil { $0.firstFailure = failure } }
+            if error is CancellationError { throw error }
+            throw DatabaseError(failure)
         }
     }
 }
@@ -66,9 +90,11 @@ extension DatabaseError {
     init(_ error: PostgresError) {
         var constraint: String?
         if case .constraint(let name) = error.kind { constraint = name }
+        // A statement that takes too long, or is cancelled with its handler, is the command's own trouble: were it not to
+        // count, the command would be run for ever.
         self.init(
             message: error.message, sqlState: error.sqlState?.rawValue, constraint: constraint,
-            isTransient: error.isTransient || error.kind == .unknownCommit)
+            isTransient: (error.isTransient && error.kind != .timeout) || error.kind == .unknownCommit)
     }
 }
 

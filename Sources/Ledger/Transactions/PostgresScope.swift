@@ -21,6 +21,8 @@ final class PostgresScope: LedgerScope {
         var failure: LedgerVerdict?
         var queue: [Message] = []
         var listener: CheckedContinuation<Message, Never>?
+        var body: BodyRun?
+        var isCancelled = false
     }
 
     let command: LedgerCommand
@@ -95,6 +97,23 @@ final class PostgresScope: LedgerScope {
             }
             if let message { continuation.resume(returning: message) }
         }
+    }
+
+    /// A body runs from here on, unless its handler's time is up already.
+    func begins(_ body: BodyRun) {
+        let isCancelled = self.state.withLock { state in
+            state.body = body
+            return state.isCancelled
+        }
+        if isCancelled { body.cancel() }
+    }
+
+    func cancelBody() {
+        let body = self.state.withLock { state in
+            state.isCancelled = true
+            return state.body
+        }
+        body?.cancel()
     }
 
     /// The database undid what the attempt wrote, or will not take it: the attempt is not to count.

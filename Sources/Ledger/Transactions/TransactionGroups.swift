@@ -13,6 +13,8 @@ final class TransactionGroups: Sendable {
     private let settings: PostgresLedger.Settings
     private let logger: Logger
     private let queue = Batcher<PostgresScope>()
+    /// Transactions to come that take one command each, since a COMMIT was refused and nobody knows whose fault it was.
+    private let alone = Atomic<Int>(0)
 
     init(settings: PostgresLedger.Settings, logger: Logger) {
         self.settings = settings
@@ -30,21 +32,27 @@ final class TransactionGroups: Sendable {
         if !batches.isEmpty { completer.note(batches) }
     }
 
-    /// A handler's time is up while it waits for its turn.
+    /// A handler's time is up: while it waits for its turn, the database is to blame; while its body runs, the body is
+    /// cancelled, and the statement that it waits for.
     func cancelled(_ scope: PostgresScope) {
-        // Only one that waits: a body that runs finds out by its own statements, and its handler's end undoes it.
-        guard self.queue.remove({ $0 === scope }) else { return }
-        scope.fail("no transaction could be had in time")
+        if self.queue.remove({ $0 === scope }) {
+            scope.fail("no transaction could be had in time")
+        } else {
+            scope.cancelBody()
+        }
     }
 
     // MARK: - One connection's loop
 
+    /// An entry whose verdict holds once the transaction is committed. Not before, not even of a repeat: the outcome
+    /// that it repeats may be one of the same transaction.
     private struct Done {
-        let scope: PostgresScope
         let answer: CheckedContinuation<LedgerVerdict?, Never>
         let entry: LedgerEntry
-        var command: LedgerCommand { self.entry.command }
         let run: Int64
+        var verdict = LedgerVerdict.recorded
+        var command: LedgerCommand { self.entry.command }
+        var isRecorded: Bool { if case .recorded = self.verdict { true } else { false } }
     }
 
     func serve(_ connection: LedgerConnection) async {
@@ -55,20 +63,22 @@ final class TransactionGroups: Sendable {
                 try await opened.transaction { transaction in
                     var next = first.first
                     let started = ContinuousClock.now
+                    let isAlone = self.alone.load(ordering: .relaxed) > 0
+                    if isAlone { self.alone.subtract(1, ordering: .relaxed) }
                     while let scope = next {
-                        if let finished = try await self.serve(scope, in: transaction, shard: connection.shard) {
+                        if let finished = try await self.serve(scope, in: transaction, on: connection) {
                             done.append(finished)
                         }
                         // One that waits long must not hold up the commit of those that are finished.
-                        guard done.count < self.settings.transactionLimit, .now - started < .milliseconds(20) else {
-                            break
-                        }
+                        guard !isAlone, done.count < self.settings.transactionLimit,
+                            .now - started < .milliseconds(20)
+                        else { break }
                         next = self.queue.more(limit: 1).first
                     }
                 }
                 connection.succeeded()
-                self.committed(done.map(\.entry))
-                for entry in done { entry.answer.resume(returning: .recorded) }
+                self.committed(done.filter(\.isRecorded).map(\.entry))
+                for entry in done { entry.answer.resume(returning: entry.verdict) }
             } catch {
                 for scope in first { scope.fail("the transaction was lost") }
                 await self.resolve(done, after: error, connection)
@@ -86,6 +96,11 @@ final class TransactionGroups: Sendable {
             isUnknown = true
         }
         guard isUnknown else {
+            if let failure = error as? PostgresError, Self.isOwnFault(failure) {
+                // A constraint that is checked at COMMIT: whose it is shows when each has a transaction of its own.
+                if done.count == 1 { return done[0].answer.resume(returning: .refused(Self.refusedCommit(failure))) }
+                self.alone.store(2 * done.count, ordering: .relaxed)
+            }
             for entry in done { entry.answer.resume(returning: .undone(reason: "\(error)")) }
             return
         }
@@ -120,40 +135,55 @@ final class TransactionGroups: Sendable {
 
     // MARK: - One command
 
-    /// Thrown to undo a command's savepoint; the answer has been given.
-    private struct Undone: Error {}
+    /// Thrown to undo a command's savepoint; the answer has been given, or is `later`.
+    private struct Undone: Error {
+        var later: Done?
+    }
 
-    /// - Returns: The command when it is to be committed.
+    /// - Returns: The command when it has its verdict with the commit.
     /// - Throws: When the transaction is lost, and with it all commands in it.
     private func serve(
-        _ scope: PostgresScope, in transaction: PostgresTransaction, shard: Int32
+        _ scope: PostgresScope, in transaction: PostgresTransaction, on connection: LedgerConnection
     ) async throws -> Done? {
+        var written: Done?
         do {
             return try await transaction.savepoint { transaction in
-                try await self.follow(scope, in: transaction, shard: shard)
+                written = try await self.follow(scope, in: transaction, on: connection)
+                return written
             }
-        } catch is Undone {
+        } catch let undone as Undone {
             scope.end()
-            return nil
+            return undone.later
         } catch {
             scope.fail("\(error)")
+            written?.answer.resume(returning: .undone(reason: "\(error)"))
             throw error
         }
     }
 
     private func follow(
-        _ scope: PostgresScope, in transaction: PostgresTransaction, shard: Int32
+        _ scope: PostgresScope, in transaction: PostgresTransaction, on connection: LedgerConnection
     ) async throws -> Done {
         while true {
             switch await self.next(of: scope) {
             case .body(let body, let continuation):
                 let view = PostgresCommandTransaction(transaction)
+                guard let result = await self.run(body, view, of: scope) else {
+                    scope.refuse(Self.leftOpen)
+                    continuation.resume(throwing: PostgresScope.lost)
+                    // The body may come back and go on writing: not in anybody else's share of the transaction.
+                    connection.discard()
+                    throw PostgresError(
+                        code: .closed, kind: .reconnect,
+                        message: "a handler left its transaction open, which had to be given up")
+                }
                 do {
-                    try await body(view)
+                    try result.get()
                     if let failure = view.failure { throw DatabaseError(failure) }
                     continuation.resume()
                 } catch {
-                    if let failure = view.failure, failure.isTransient || failure.kind == .unknownCommit {
+                    let failure = view.failure
+                    if let failure, DatabaseError(failure).isTransient {
                         scope.fail("\(failure)")
                         continuation.resume(throwing: error)
                         // A deadlock or a serialization failure undoes this command; a lost connection all of them.
@@ -162,7 +192,7 @@ final class TransactionGroups: Sendable {
                     }
                     continuation.resume(throwing: error)
                     // The handler may end well after a statement that failed; what it wrote before is gone all the same.
-                    if let failure = view.failure { return try await self.afterFailure(failure, scope) }
+                    if let failure { return try await self.afterFailure(failure, scope) }
                 }
             case .entry(let entry, let run, let answer):
                 guard entry.state == .succeeded else {
@@ -170,9 +200,32 @@ final class TransactionGroups: Sendable {
                     answer.resume(returning: nil)
                     throw Undone()
                 }
-                return try await self.record(entry, run: run, answer, scope, in: transaction, shard: shard)
+                return try await self.record(
+                    entry, run: run, answer, scope, in: transaction, shard: connection.shard)
             case .abandoned: throw Undone()
             }
+        }
+    }
+
+    /// Runs a body; nil when it did nothing with its transaction for long and did not come back.
+    private func run(
+        _ body: @escaping PostgresScope.Body, _ view: PostgresCommandTransaction, of scope: PostgresScope
+    ) async -> Result<Void, any Error>? {
+        let run = BodyRun()
+        let limit = self.settings.openLimit
+        let patience = Task { () async throws in
+            while true {
+                let left = limit - (view.idleTime ?? .zero)
+                guard left > .zero else { return run.leave() }
+                try await Task.sleep(for: left)
+            }
+        }
+        defer { patience.cancel() }
+        scope.begins(run)
+        return await withTaskCancellationHandler {
+            await run.result { try await body(view) }
+        } onCancel: {
+            run.leave()
         }
     }
 
@@ -187,8 +240,10 @@ final class TransactionGroups: Sendable {
                     self.logger.error(
                         "a handler ended well although a statement of its transaction had failed: what it wrote is gone",
                         metadata: ["command.id": "\(scope.command.envelope.id)", "error": "\(failure)"])
+                    answer.resume(returning: .refused(Self.swallowed(failure)))
+                } else {
+                    answer.resume(returning: nil)
                 }
-                answer.resume(returning: nil)
                 throw Undone()
             case .abandoned: throw Undone()
             }
@@ -201,38 +256,63 @@ final class TransactionGroups: Sendable {
     ) async throws -> Done {
         var columns = EntryColumns()
         columns.append(entry, run: run)
+        var done = Done(answer: answer, entry: entry, run: run)
         do {
             let rows = try await transaction.run([
                 columns.call(group: self.settings.group, worker: self.settings.worker, shard: shard)
             ])[0]
-            guard rows.isEmpty else {
-                scope.end()
-                return Done(scope: scope, answer: answer, entry: entry, run: run)
-            }
+            scope.end()
+            guard rows.isEmpty else { return done }
             let key = CommandKey(entry.command)
             let stored = try await transaction.query(LedgerSQL.look, [.texts([key.domain]), .texts([key.id])])
-            let verdict = PostgresLedger.verdict(try stored.first.map { try StoredCommand($0) }, run: run)
-            scope.end()
-            answer.resume(returning: verdict)
+            done.verdict = PostgresLedger.verdict(try stored.first.map { try StoredCommand($0) }, run: run)
         } catch {
             scope.end()
             answer.resume(returning: .undone(reason: "\(error)"))
-            if let error = error as? PostgresError, error.kind == .retry || error.kind == .timeout { throw Undone() }
+            if let error = error as? PostgresError, [.retry, .timeout, .resources].contains(error.kind) {
+                throw Undone()
+            }
             throw error
         }
-        throw Undone()
+        throw Undone(later: done)
     }
 
     /// What the scope says next. A handler that does slow things with its transaction open holds up others: it is given up.
     private func next(of scope: PostgresScope) async -> PostgresScope.Message {
-        let patience = Task {
-            try await Task.sleep(for: .seconds(5))
-            scope.refuse(
-                AttemptFailure(
-                    failureClass: .transient, code: "TRANSACTION_LEFT_OPEN",
-                    message: "the handler left its transaction open for 5 s; what is slow belongs before it"))
+        let limit = self.settings.openLimit
+        let patience = Task { () async throws in
+            try await Task.sleep(for: limit)
+            scope.refuse(Self.leftOpen)
         }
         defer { patience.cancel() }
-        return await scope.next()
+        return await withTaskCancellationHandler {
+            await scope.next()
+        } onCancel: {
+            scope.fail("the worker ends")
+        }
+    }
+
+    private static let leftOpen = AttemptFailure(
+        failureClass: .transient, code: "TRANSACTION_LEFT_OPEN",
+        message: "the handler left its transaction open for too long; what is slow belongs before it")
+
+    private static func isOwnFault(_ failure: PostgresError) -> Bool {
+        switch failure.kind {
+        case .constraint: true
+        case .fatal: failure.code == .server
+        default: false
+        }
+    }
+
+    private static func refusedCommit(_ failure: PostgresError) -> AttemptFailure {
+        AttemptFailure(
+            failureClass: .transient, code: "COMMIT_REFUSED",
+            message: "the database refused to commit what the handler wrote: \(failure)")
+    }
+
+    private static func swallowed(_ failure: PostgresError) -> AttemptFailure {
+        AttemptFailure(
+            failureClass: .transient, code: "STATEMENT_FAILED",
+            message: "the handler ended well, and a statement of its transaction had failed: \(failure)")
     }
 }

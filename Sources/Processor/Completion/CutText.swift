@@ -1,7 +1,7 @@
 extension String {
     /// The text if it has no more bytes than that, otherwise as much of it as fits before an ellipsis; cut between
     /// characters.
-    func cut(toBytes limit: Int) -> String {
+    package func cut(toBytes limit: Int) -> String {
         guard self.utf8.count > limit else { return self }
         let ellipsis = "…"
         var cut = ""

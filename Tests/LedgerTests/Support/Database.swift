@@ -9,6 +9,7 @@ import Testing
 
 /// A database of one test's own, on a server that the tests share.
 struct Database: Sendable {
+    let url: String
     let configuration: PostgresConfiguration
     let connection: PostgresConnection
 
@@ -19,17 +20,19 @@ struct Database: Sendable {
     }()
 
     /// With the whole schema, unless told otherwise.
-    static func make() async throws -> Database {
-        let server = try await SharedServer.server.value
+    static func make() async throws -> Database { try await self.make(on: SharedServer.server.value) }
+
+    static func make(on server: PostgresServer) async throws -> Database {
         let administrator = try await PostgresConnection.connect(
             PostgresConfiguration(url: server.url), logger: self.logger)
         defer { administrator.close() }
         let name = "t\(UUID().uuidString.lowercased().replacing("-", with: ""))"
         try await administrator.script("CREATE DATABASE \(name)")
-        let configuration = try PostgresConfiguration(url: server.url(database: name))
+        let url = server.url(database: name)
+        let configuration = try PostgresConfiguration(url: url)
         try await PostgresMigrator(PostgresMigration.adjutant, configuration: configuration, logger: self.logger).up()
         return Database(
-            configuration: configuration,
+            url: url, configuration: configuration,
             connection: try await PostgresConnection.connect(configuration, logger: self.logger))
     }
 

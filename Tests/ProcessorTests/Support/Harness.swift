@@ -57,6 +57,8 @@ final class Harness: Sendable {
     let clock: EngineClock
     let metrics: any MetricsFactory
     let instrument: any Instrument
+    /// Outlives the engines, as a database does.
+    let ledger: MemoryLedger?
 
     init(
         broker: MemoryBroker = MemoryBroker(), tiers: [String] = ["5s", "1m"],
@@ -64,6 +66,7 @@ final class Harness: Sendable {
         ordering: Ordering = .key, strictOrder: Bool = false, limits: CommandLimits = .none,
         clock: EngineClock = .system, settings: EngineSettings = .testing(),
         metrics: any MetricsFactory = NOOPMetricsHandler.instance, instrument: any Instrument = NoOpInstrument(),
+        ledger: MemoryLedger? = nil,
         script: @escaping @Sendable (Gate, TestRun, CommandContext) async throws -> Void = { _, _, _ in }
     ) throws {
         self.broker = broker
@@ -97,6 +100,7 @@ final class Harness: Sendable {
         self.settings = settings
         self.metrics = metrics
         self.instrument = instrument
+        self.ledger = ledger
     }
 
     var inputs: [TopicPartition] {
@@ -168,7 +172,8 @@ final class RunningEngine: Sendable {
         logger.logLevel = .critical
         let source = MemorySource(broker: harness.broker)
         let engine = Engine(
-            domains: [harness.domain], source: source, settings: harness.settings, group: "adjutant.test",
+            domains: [harness.domain], source: source, ledger: harness.ledger, settings: harness.settings,
+            group: "adjutant.test",
             clock: harness.clock, metrics: harness.metrics, instrument: harness.instrument, logger: logger)
         let sink = MemorySink(broker: harness.broker, receiver: engine)
         engine.connect(sink)

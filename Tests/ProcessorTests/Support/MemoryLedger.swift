@@ -1,0 +1,126 @@
+import Commands
+import Processor
+
+/// A database in memory, by the rules of the port: it outlives engines, fences earlier owners, and keeps what a handler
+/// wrote only together with the command's success.
+final class MemoryLedger: CommandLedger {
+    struct Row: Sendable {
+        var entry: LedgerEntry
+        /// The first outcome, once there is one.
+        var outcome: LedgerOutcome?
+    }
+
+    struct State: Sendable {
+        var rows: [String: Row] = [:]
+        var epochs: [TopicPartition: Int64] = [:]
+        var cancelled: [String: String] = [:]
+        /// What handlers wrote and is kept.
+        var written: [String] = []
+        var looks: [String] = []
+        /// All entries that were handed over, written or not.
+        var asked: [LedgerEntry] = []
+        /// Answered before the rules are asked, the first one first.
+        var answers: [LedgerVerdict] = []
+        /// Ids of commands whose scopes were given up.
+        var abandoned: [String] = []
+        var fenced = 0
+        var isClosed = false
+    }
+
+    let state = Watched(State())
+
+    // MARK: - CommandLedger
+
+    func own(_ partitions: [TopicPartition]) -> [Int64] {
+        self.state.update { state in
+            partitions.map { partition in
+                state.epochs[partition, default: 0] += 1
+                return state.epochs[partition]!
+            }
+        }
+    }
+
+    func look(_ command: LedgerCommand) async -> LedgerFinding {
+        let id = command.envelope.id
+        return self.state.update { state in
+            state.looks.append(id)
+            if let row = state.rows[id] {
+                guard let outcome = row.outcome else {
+                    return row.entry.command.origin == command.origin ? .fresh : .underWay
+                }
+                let isReplayed = outcome.isDeadLettered && command.replays > row.entry.command.replays
+                if !isReplayed { return .finished(outcome) }
+            }
+            return state.cancelled[id].map { .cancelled(reason: $0) } ?? .fresh
+        }
+    }
+
+    func scope(of command: LedgerCommand) -> any LedgerScope { MemoryScope(ledger: self, id: command.envelope.id) }
+
+    func record(_ entry: LedgerEntry, in scope: (any LedgerScope)?) async -> LedgerVerdict {
+        let id = entry.command.envelope.id
+        let writes = (scope as? MemoryScope)?.take() ?? []
+        return self.state.update { state in
+            state.asked.append(entry)
+            if !state.answers.isEmpty { return state.answers.removeFirst() }
+            guard state.epochs[entry.command.partition] == entry.command.epoch else {
+                state.fenced += 1
+                return .over
+            }
+            if let row = state.rows[id], let outcome = row.outcome {
+                let isReplayed = outcome.isDeadLettered && entry.command.replays > row.entry.command.replays
+                if !isReplayed { return .repeated(outcome) }
+            }
+            state.rows[id] = Row(entry: entry, outcome: entry.isFinal ? entry.outcome : nil)
+            if entry.state == .succeeded { state.written += writes }
+            return .recorded
+        }
+    }
+
+    func close() { self.state.update { $0.isClosed = true } }
+}
+
+/// One attempt's writes, until they are kept or undone.
+final class MemoryScope: LedgerScope, CommandTransaction {
+    private let ledger: MemoryLedger
+    private let id: String
+    private let writes = Watched<[String]>([])
+
+    init(ledger: MemoryLedger, id: String) {
+        self.ledger = ledger
+        self.id = id
+    }
+
+    func transaction(_ body: @escaping @Sendable (any CommandTransaction) async throws -> Void) async throws {
+        try await body(self)
+    }
+
+    func query(_ sql: SQL, _ parameters: [SQLValue]) async throws -> [SQLRow] {
+        self.writes.update { $0.append(contentsOf: parameters.compactMap(\.text)) }
+        return []
+    }
+
+    func emit(_ record: OutboxRecord) async throws {}
+
+    func take() -> [String] {
+        self.writes.update { writes in
+            defer { writes = [] }
+            return writes
+        }
+    }
+
+    func abandon() {
+        _ = self.take()
+        self.ledger.state.update { $0.abandoned.append(self.id) }
+    }
+}
+
+extension LedgerEntry {
+    /// What a database would find again.
+    var outcome: LedgerOutcome {
+        LedgerOutcome(
+            failure: self.failure, output: self.output, attempts: self.attempt, startedAt: self.startedAt,
+            finishedAt: self.finishedAt, isDeadLettered: self.failure?.failureClass.isDeadLettered ?? false,
+            origin: self.command.origin)
+    }
+}
