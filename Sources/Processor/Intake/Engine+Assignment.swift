@@ -59,7 +59,8 @@ extension Engine {
                 return try ledger.own(partitions)
             } catch {
                 guard !self.control.withLock({ $0.stopRequested }) else { return nil }
-                self.logger.warning("the database cannot be told of new partitions yet", metadata: ["error": "\(error)"])
+                self.logger.warning(
+                    "the database cannot be told of new partitions yet", metadata: ["error": "\(error)"])
                 Thread.sleep(forTimeInterval: 0.2)
             }
         }
