@@ -1,0 +1,75 @@
+import Foundation
+import Logging
+import PostgresClient
+import PostgresServer
+import Testing
+
+/// A broker, a database, and workers that use both.
+final class RecordsLab: Sendable {
+    let lab: Lab
+    let server: PostgresServer
+
+    static let isInstalled = PostgresPrograms.find() != nil
+    static let hint: Comment = "skipped: the programs of a PostgreSQL server are not installed"
+
+    private init(lab: Lab, server: PostgresServer) {
+        self.lab = lab
+        self.server = server
+    }
+
+    static func with<Result: Sendable>(
+        _ body: @escaping @Sendable (RecordsLab) throws -> Result
+    ) async throws -> Result {
+        let server = try await PostgresServer.start(
+            #require(PostgresPrograms.find()), settings: ["max_connections": "100"])
+        do {
+            let result = try await Lab.with(partitions: 8) { lab in
+                try body(RecordsLab(lab: lab, server: server))
+            }
+            await server.remove()
+            return result
+        } catch {
+            await server.remove()
+            throw error
+        }
+    }
+
+    var environment: [String: String] {
+        [
+            "ADJUTANT_DATABASE_URL": self.server.url, "ADJUTANT_KAFKA_BOOTSTRAP_SERVERS": self.lab.bootstrap,
+            "ADJUTANT_TOPICS_DIRECTORY": Executable.quickTopics,
+        ]
+    }
+
+    func worker() throws -> Program { try self.lab.worker(settings: self.environment) }
+
+    /// Runs the tool; returns what it printed.
+    @discardableResult
+    func tool(_ arguments: String..., exit: Int32 = 0) throws -> [String] {
+        let program = try Program(arguments, environment: self.environment)
+        let code = try program.waitForExit(seconds: 60)
+        guard code == exit else { throw HarnessError("exit \(code) where \(exit) was expected: \(program.tail)") }
+        return program.output.all
+    }
+
+    /// Runs the tool, which prints one JSON object.
+    func object(_ arguments: String...) throws -> [String: Any] {
+        let program = try Program(arguments, environment: self.environment)
+        let code = try program.waitForExit(seconds: 60)
+        guard code == 0, let line = program.output.all.first,
+            let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+        else { throw HarnessError("no object, exit \(code): \(program.tail)") }
+        return object
+    }
+}
+
+/// A statement or two beside what the programs do.
+struct RecordsDatabase {
+    let connection: PostgresConnection
+
+    init(_ url: String) async throws {
+        self.connection = try await PostgresConnection.connect(PostgresConfiguration(url: url), logger: .silent)
+    }
+
+    func count(_ query: PostgresStatement) async throws -> Int { try await self.connection.query(query).only.get(0) }
+}

@@ -1,0 +1,170 @@
+import Foundation
+import PostgresClient
+import PostgresServer
+import Testing
+
+extension IntegrationTests {
+    /// Schedules, batches and the history, from outside.
+    @Suite(.serialized, .enabled(if: RecordsLab.isInstalled, RecordsLab.hint)) struct RecordsTests {
+        @Test("A batch: sent, counted, told of once, and found in the history")
+        func batch() async throws {
+            try await RecordsLab.with { records in
+                let worker = try records.worker()
+                defer { worker.killNow() }
+                let file = FileManager.default.temporaryDirectory.appendingPathComponent("batch-\(UUID()).jsonl")
+                defer { try? FileManager.default.removeItem(at: file) }
+                let lines = (0..<200).map { index in
+                    let fail = index < 150 ? "" : index < 180 ? #","fail":"rejected""# : #","fail":"permanent""#
+                    return #"{"echo":\#(index)\#(fail)}"#
+                }
+                try Data(lines.joined(separator: "\n").utf8).write(to: file)
+                let id = try #require(
+                    try records.tool(
+                        "batches", "send", "--domain", "lab", "--name", "import", "--type", "lab.run", "--from-file",
+                        file.path
+                    ).first)
+                try records.lab.journal.wait("the batch's completion", seconds: 60) { contents in
+                    contents.events.contains { $0.type == "adjutant.batch.completed" }
+                }
+                let batch = try records.object("batches", "show", id, "-o", "json")
+                #expect(batch["state"] as? String == "COMPLETED_WITH_FAILURES")
+                #expect(batch["succeeded"] as? Int == 150)
+                #expect(batch["failed"] as? [String: Int] == ["rejected": 30, "permanent": 20])
+                #expect(batch["deadLettered"] as? Int == 20)
+                #expect(batch["waiting"] as? Int == 0)
+
+                let contents = try records.lab.journal.catchUp()
+                let told = contents.events.filter { $0.type == "adjutant.batch.completed" }
+                #expect(told.count == 1)
+                #expect(told.first?.topic == "lab.results")
+                #expect(told.first?.header("ce_batchid") == id)
+                #expect(told.first?.data["total"] as? Int == 200)
+
+                let failed = try records.tool(
+                    "commands", "list", "--batch", id, "--state", "failed", "--limit", "0", "-o", "jsonl")
+                #expect(failed.count == 50)
+                let permanent = try records.tool(
+                    "commands", "list", "--batch", id, "--class", "permanent", "--limit", "7", "-o", "jsonl")
+                #expect(permanent.count == 7)
+                let command = try #require(
+                    contents.outcomes.values.joined().first { $0.type == "lab.run.succeeded" })
+                let shown = try records.object("commands", "show", command.subject, "-o", "json")
+                #expect(shown["state"] as? String == "succeeded")
+                #expect(shown["batchId"] as? String == id)
+                try records.tool("commands", "cancel", command.subject, "--domain", "lab", exit: 4)
+            }
+        }
+
+        @Test("What is cancelled before it runs does not run: one by one, and as a batch")
+        func cancelling() async throws {
+            try await RecordsLab.with { records in
+                let worker = try records.worker()
+                defer { worker.killNow() }
+                try records.tool("commands", "cancel", "unwanted", "--domain", "lab", "--reason", "sent twice")
+                let batch = try #require(
+                    try records.tool("batches", "create", "--domain", "lab", "--name", "b", "--total", "3").first)
+                try records.tool("batches", "cancel", batch)
+                try records.lab.sender.send(CommandMessage(id: "unwanted", key: "k"))
+                try records.lab.sender.send(CommandMessage(id: "wanted", key: "k"))
+                for number in 1...3 {
+                    try records.lab.sender.send(
+                        CommandMessage(id: "of-batch-\(number)", key: "k", attributes: ["batchid": batch]))
+                }
+                try records.lab.sender.flush()
+                let ids: Set = ["unwanted", "wanted", "of-batch-1", "of-batch-2", "of-batch-3"]
+                try records.lab.journal.waitForOutcomes(of: ids)
+                let outcomes = records.lab.journal.now.outcomes
+                #expect(outcomes["wanted"]?.map(\.topic) == ["lab.results"])
+                for id in ids.subtracting(["wanted"]) {
+                    #expect(outcomes[id]?.map(\.topic) == ["lab.failures"])
+                    #expect(outcomes[id]?.first?.data["class"] as? String == "cancelled")
+                    #expect(try records.object("commands", "show", id, "-o", "json")["state"] as? String == "cancelled")
+                }
+                try records.lab.journal.wait("the batch's completion", seconds: 30) { contents in
+                    contents.events.contains { $0.type == "adjutant.batch.completed" }
+                }
+                let shown = try records.object("batches", "show", batch, "-o", "json")
+                #expect(shown["state"] as? String == "CANCELLED")
+                #expect(shown["cancelled"] as? Int == 3)
+            }
+        }
+
+        @Test("Schedules due in the same seconds, three workers, one killed: each command runs once")
+        func schedules() async throws {
+            try await RecordsLab.with { records in
+                var workers = [try records.worker(), try records.worker(), try records.worker()]
+                defer { for worker in workers { worker.killNow() } }
+                try Self.blockingly {
+                    let database = try await RecordsDatabase(records.server.url)
+                    try await database.connection.query(
+                        """
+                        INSERT INTO adjutant.schedules (id, domain, type, key, data, next_due)
+                        SELECT 's' || n, 'lab', 'lab.run', 'k' || n % 50, convert_to('{"echo":' || n || '}', 'UTF8'),
+                            clock_timestamp() + interval '1 second' + n * interval '1 millisecond'
+                        FROM generate_series(1, 3000) n
+                        """)
+                }
+                try records.lab.journal.wait("the first of them", seconds: 60) { $0.outcomes.count >= 500 }
+                workers.removeFirst().killNow()
+                try records.lab.journal.wait("all of them", seconds: 90) { $0.outcomes.count >= 3000 }
+                let contents = try records.lab.journal.catchUp()
+                #expect(contents.outcomes.count == 3000)
+                #expect(Set(contents.outcomes.values.compactMap { $0.first?.header("ce_scheduleid") }).count == 3000)
+                #expect(contents.outcomes.values.allSatisfy { Set($0.map(\.id)).count == 1 })
+                let (fired, known) = try Self.blockingly {
+                    let database = try await RecordsDatabase(records.server.url)
+                    return (
+                        try await database.count("SELECT count(*) FROM adjutant.schedules WHERE fired = 1"),
+                        try await database.count("SELECT count(*) FROM adjutant.commands WHERE state = 'succeeded'")
+                    )
+                }
+                #expect(fired == 3000)
+                #expect(known == 3000)
+            }
+        }
+
+        @Test("A schedule of the tool fires, and shows so")
+        func tool() async throws {
+            try await RecordsLab.with { records in
+                let worker = try records.worker()
+                defer { worker.killNow() }
+                let id = try #require(
+                    try records.tool(
+                        "schedules", "add", "--domain", "lab", "--type", "lab.run", "--data", #"{"echo":7}"#, "--key",
+                        "k", "--in", "1s", "--actor", "ann", "--name", "once"
+                    ).first)
+                try records.tool(
+                    "schedules", "add", "--domain", "lab", "--type", "x.y", "--in", "1h", "--name", "once", exit: 4)
+                try records.lab.journal.wait("its command", seconds: 30) { !$0.outcomes.isEmpty }
+                let event = try #require(records.lab.journal.now.outcomes.values.first?.first)
+                #expect(event.data["echo"] as? Int == 7)
+                #expect(event.header("ce_scheduleid") == id)
+                #expect(event.header("ce_actor") == "ann")
+                let shown = try records.object("schedules", "show", "once", "-o", "json")
+                #expect(shown["state"] as? String == "done")
+                #expect(shown["fired"] as? Int == 1)
+                try records.tool("schedules", "cancel", "once", exit: 4)
+                try records.tool("schedules", "show", "nobody", exit: 3)
+            }
+        }
+
+        /// For a body that runs on a thread of its own already.
+        private static func blockingly<Result: Sendable>(
+            _ body: @escaping @Sendable () async throws -> Result
+        ) throws -> Result {
+            let done = DispatchSemaphore(value: 0)
+            let box = Box<Result>()
+            Task {
+                do { box.value = .success(try await body()) } catch { box.value = .failure(error) }
+                done.signal()
+            }
+            done.wait()
+            return try box.value!.get()
+        }
+
+        /// `@unchecked Sendable`: written before the semaphore is signalled, read after.
+        private final class Box<Value>: @unchecked Sendable {
+            var value: Result<Value, any Error>?
+        }
+    }
+}
