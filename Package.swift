@@ -157,7 +157,7 @@ let package = Package(
         .testTarget(
             name: "LedgerTests",
             dependencies: [
-                "Commands", "JSONCoding", "Ledger", "PostgresClient", "PostgresServer", "Processor",
+                "Commands", "JSONCoding", "Ledger", "PortConformance", "PostgresClient", "PostgresServer", "Processor",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(

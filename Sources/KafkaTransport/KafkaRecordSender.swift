@@ -26,10 +26,10 @@ package final class KafkaRecordSender: RecordSender {
         // librdkafka waits without a word.
         if Int(trial["message.timeout.ms"] ?? "0") == 0 { trial["message.timeout.ms"] = "10000" }
         self.trusted = try ReportingProducer(
-            configuration, thread: "adj-outbox", receiver: receiver, logger: logger)
+            configuration, thread: "adj-outbox", failsTogether: true, receiver: receiver, logger: logger)
         do {
             self.trial = try ReportingProducer(
-                trial, thread: "adj-outbox-try", receiver: receiver, logger: logger)
+                trial, thread: "adj-outbox-try", failsTogether: false, receiver: receiver, logger: logger)
         } catch {
             self.trusted.close()
             throw error

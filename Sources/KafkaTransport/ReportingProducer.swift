@@ -19,12 +19,16 @@ final class ReportingProducer: Sendable {
     private let receiver: any RecordReceiver
     private let logger: Logger
     private let state: Mutex<State>
+    /// Whether a record that fails takes all others along.
+    private let failsTogether: Bool
     private let threadEnded = DispatchSemaphore(value: 0)
 
     init(
-        _ configuration: KafkaConfiguration, thread: String, receiver: any RecordReceiver, logger: Logger
+        _ configuration: KafkaConfiguration, thread: String, failsTogether: Bool, receiver: any RecordReceiver,
+        logger: Logger
     ) throws(KafkaError) {
         self.configuration = configuration
+        self.failsTogether = failsTogether
         self.receiver = receiver
         self.logger = logger
         self.state = Mutex(State(producer: try KafkaProducer(configuration: configuration, logger: logger)))
@@ -113,6 +117,11 @@ final class ReportingProducer: Sendable {
             })
         if let failure {
             self.logger.warning("the outbox's producer is replaced", metadata: ["cause": "\(failure)"])
+        }
+        // Before the receiver hears of a failure, and until it has, nothing is accepted: what is sent later must not
+        // overtake what failed.
+        let isBroken = self.failsTogether && reports.contains { $0.outcome != .delivered }
+        if failure != nil || isBroken {
             self.state.withLock { $0.isReplacing = true }
         }
         if !reports.isEmpty { self.receiver.settled(reports) }

@@ -37,6 +37,22 @@ import Testing
         }
     }
 
+    @Test(arguments: RecordSenderConformance.allCases)
+    func theRecordSenderConforms(check: RecordSenderConformance) async throws {
+        try await Self.blocking {
+            let cluster = try Cluster(topic: "out")
+            try check.run(
+                on: RecordSenderStage(
+                    topic: "out",
+                    open: { receiver in
+                        try KafkaRecordSender(
+                            configuration: KafkaConfiguration([
+                                "bootstrap.servers": cluster.servers, "linger.ms": "5",
+                            ]), receiver: receiver, logger: .silent)
+                    }, read: { try cluster.read($0) }, close: { cluster.close() }))
+        }
+    }
+
     private static func blocking(_ body: @escaping @Sendable () throws -> Void) async throws {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             NamedThread.start("test-port") { continuation.resume(with: Result { try body() }) }

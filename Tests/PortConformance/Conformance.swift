@@ -18,6 +18,11 @@ package struct PlainRecord: Sendable, Equatable, CustomStringConvertible {
     package struct Header: Sendable, Equatable {
         package var name: String
         package var value: [UInt8]?
+
+        package init(name: String, value: [UInt8]?) {
+            self.name = name
+            self.value = value
+        }
     }
 
     package var key: [UInt8]?
@@ -46,7 +51,7 @@ package struct PlainRecord: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// The number of a numbered one.
-    var number: Int? {
+    package var number: Int? {
         self.value.flatMap { Int(String(decoding: $0.prefix { $0 != UInt8(ascii: " ") }, as: UTF8.self)) }
     }
 

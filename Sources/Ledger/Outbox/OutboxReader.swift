@@ -9,11 +9,12 @@ enum OutboxReader {
         return OutboxBook.Row(topic: topics[place - 1], id: try row.get(0), slot: try row.get(1))
     }
 
-    static func fill(_ record: inout OutgoingRecord, from row: PostgresRow) throws(PostgresError) {
+    /// - Returns: Whether the headers can be read.
+    static func fill(_ record: inout OutgoingRecord, from row: PostgresRow) -> Bool {
         record.reset()
         row.withBytes(3) { if let key = $0 { record.setKey(key) } }
         row.withBytes(4) { if let value = $0 { record.setValue(value) } }
-        let isReadable = row.withBytes(5) { names in
+        return row.withBytes(5) { names in
             row.withBytes(6) { values in
                 guard let names, let values, var names = Elements(names), var values = Elements(values) else {
                     return false
@@ -24,10 +25,6 @@ enum OutboxReader {
                 }
                 return true
             }
-        }
-        guard isReadable else {
-            throw PostgresError(
-                code: .decoding, kind: .fatal, message: "a row of the outbox has headers that cannot be read")
         }
     }
 

@@ -141,21 +141,24 @@ struct RelayLoop {
             // The lease may have run out since the rows were asked for: a process can be frozen anywhere.
             let now = ContinuousClock.now
             guard self.lease.isValid(at: now) else { break }
-            let taken = self.relay.book.withLock { book in
-                book.take(row, now: now).map {
-                    ($0.ticket, $0.isTrial, book.name(row.topic), book.truncated.contains(row.id))
+            let isReadable = OutboxReader.fill(&self.draft, from: source)
+            // Taken and sent under one lock. Otherwise a failure could be reported in between, and its record be
+            // overtaken by this one, which the sender accepts again by then.
+            let result = self.relay.book.withLock { book -> RecordSendResult? in
+                guard let (ticket, isTrial) = book.take(row, now: now) else { return nil }
+                if book.truncated.contains(row.id) { _ = self.draft.truncateValue() }
+                let result =
+                    isReadable
+                    ? self.sender.send(self.draft, to: book.name(row.topic), ticket: ticket, isTrial: isTrial)
+                    : .failed(.unacceptable("its headers are no two lists of the same length, names without null"))
+                switch result {
+                case .accepted: break
+                case .full: book.putBack(ticket)
+                case .failed(let outcome): book.settle(ticket, outcome, now: now)
                 }
+                return result
             }
-            guard let (ticket, isTrial, topic, isTruncated) = taken else { continue }
-            try OutboxReader.fill(&self.draft, from: source)
-            if isTruncated { _ = self.draft.truncateValue() }
-            switch self.sender.send(self.draft, to: topic, ticket: ticket, isTrial: isTrial) {
-            case .accepted: break
-            case .full:
-                self.relay.book.withLock { $0.putBack(ticket) }
-                return .full
-            case .failed(let outcome): self.relay.book.withLock { $0.settle(ticket, outcome, now: now) }
-            }
+            if result == .full { return .full }
         }
         return .sent
     }

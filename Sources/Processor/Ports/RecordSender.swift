@@ -5,7 +5,8 @@ package protocol RecordSender: AnyObject, Sendable {
     /// Queues a record; it is copied and may be reused at once. From any thread.
     ///
     /// Records of one topic and key that are accepted arrive in the order of the calls, and none arrives before the one
-    /// ahead of it has: after a failure the later ones fail too.
+    /// ahead of it has: after a failure the later ones fail too, and until the receiver has heard of all of them nothing
+    /// is accepted. The receiver may be waiting for this call meanwhile, so hold no lock while reporting.
     ///
     /// - Parameters:
     ///   - ticket: Comes back in the report, exactly one for each accepted record.
