@@ -143,7 +143,12 @@ let package = Package(
             dependencies: [
                 "Commerce", "Lab", "Commands", "JSONCoding", .product(name: "Logging", package: "swift-log"),
             ]),
-        .testTarget(name: "ToolKitTests", dependencies: ["ToolKit", "Commands", "JSONCoding", "TopicDeclarations"]),
+        .testTarget(
+            name: "ToolKitTests",
+            dependencies: [
+                "ToolKit", "Commands", "JSONCoding", "TopicDeclarations", "DeadLetters",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
         .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient"]),
         .testTarget(
             name: "KafkaTransportTests",

@@ -22,7 +22,7 @@ import Testing
             letters: LetterSet(offsets.map { LetterCoordinate(topic: "lab.dlt", partition: 0, offset: $0) }))
     }
 
-    private func state(_ ledger: Ledger, _ offset: Int64) -> LetterState {
+    private func state(_ ledger: LetterLedger, _ offset: Int64) -> LetterState {
         ledger.state(of: DeadLetter(Letters.own(offset: offset)))
     }
 
@@ -30,7 +30,7 @@ import Testing
 
     @Test("The last record of a key counts; an unconfirmed batch changes no letter")
     func batches() throws {
-        var ledger = Ledger()
+        var ledger = LetterLedger()
         ledger.apply(try self.record("job/j/1", self.batch(1, .intent, at: self.time, [1, 2, 3])))
         #expect(self.state(ledger, 1) == .parked)
         #expect(ledger.unconfirmed(of: "j").map(\.number) == [1])
@@ -50,7 +50,7 @@ import Testing
             try self.record("action/a-2/0", self.action(.resolve, at: self.time + 30, [4])),
         ]
         for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
-            var ledger = Ledger()
+            var ledger = LetterLedger()
             for index in order { ledger.apply(steps[index]) }
             #expect(
                 (1...5).map { self.state(ledger, $0) } == [.discarded, .replayed, .replayed, .resolved, .parked],
@@ -60,7 +60,7 @@ import Testing
 
     @Test("What was done about a letter, in the order of time")
     func history() throws {
-        var ledger = Ledger()
+        var ledger = LetterLedger()
         var job = JobRecord(
             id: "j", domain: "lab", topic: "lab.dlt", options: .init(), at: self.time,
             owner: .init(host: "h", process: 1), ranges: [])
@@ -76,7 +76,7 @@ import Testing
 
     @Test("A letter that is younger than what was done to its place is another one")
     func madeAnew() throws {
-        var ledger = Ledger()
+        var ledger = LetterLedger()
         ledger.apply(try self.record("job/j/1", self.batch(1, .done, at: self.time - 3_600_000_000, [1])))
         #expect(self.state(ledger, 1) == .parked)
         ledger.apply(try self.record("job/j/1", self.batch(1, .done, at: self.time - 1_000_000, [1])))
@@ -96,7 +96,7 @@ import Testing
             owner: .init(host: "h", process: 7), ranges: [PartitionRange(partition: 0, low: 1, end: 9)])
         job.outcomesFrom = ["lab.results": [PartitionRange(partition: 1, low: 4, end: .max)]]
         job.counts.sent = 3
-        var ledger = Ledger()
+        var ledger = LetterLedger()
         ledger.apply(try self.record("job/j", job))
         #expect(ledger.jobs["j"] == job)
         let wish = ControlRecord(job: "j", at: 1, actor: "a", reason: "b")
@@ -106,7 +106,7 @@ import Testing
 
     @Test("Records of nobody known are counted, and do no harm")
     func unreadable() throws {
-        var ledger = Ledger()
+        var ledger = LetterLedger()
         for (key, value) in [("job/j", "{"), ("job/j/1", "{}"), ("other", "{}"), ("action/x", "{}"), ("", "{}")] {
             ledger.apply(Record(topic: "t", key: Letters.bytes(key), value: Letters.bytes(value)))
         }

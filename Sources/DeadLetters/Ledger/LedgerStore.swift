@@ -3,7 +3,7 @@ import JSONCoding
 
 /// The ledger of one domain, kept up to date from its topic. Blocks; one thread uses it.
 package final class LedgerStore {
-    package private(set) var ledger = Ledger()
+    package private(set) var ledger = LetterLedger()
     package let topic: String
     /// Partitions of the topic; nil when there is no such topic, and so nothing was ever done.
     package let partitions: Int32?

@@ -50,22 +50,22 @@ final class KafkaDeadLetterReader: DeadLetterReader {
         let start = records.count
         let event = self.consumer.poll(milliseconds: milliseconds, limit: 2000, into: &records)
         self.take(from: start, &records)
+        let now = EngineClock.system.monotonic()
+        if records.count > start { self.lastProgress = now }
         switch event {
-        case .reachedEnd(let place): self.finish(place.topic, place.partition)
+        case .reachedEnd(let place):
+            self.lastProgress = now
+            self.finish(place.topic, place.partition)
         case .failed(let error):
             guard !error.isFatal, !Self.isFinal(error.code) else { throw DeadLetterError(error) }
             self.trouble = error
         default: break
         }
-        let now = EngineClock.system.monotonic()
-        if records.count > start || event != nil {
-            if records.count > start { self.lastProgress = now }
-        } else if now - self.lastProgress > self.patience, self.hasEnd {
-            throw DeadLetterError(
-                .unreachable,
-                "the brokers have sent nothing for \(self.patience / 1_000_000) s: \(self.trouble?.message ?? "no answer")"
-            )
-        }
+        // A range that is followed may be silent for long.
+        guard now - self.lastProgress > self.patience, self.hasEnd else { return }
+        throw DeadLetterError(
+            .unreachable,
+            "the brokers have sent nothing for \(self.patience / 1_000_000) s: \(self.trouble?.message ?? "no answer")")
     }
 
     private static func isFinal(_ code: KafkaError.Code) -> Bool {
@@ -75,7 +75,7 @@ final class KafkaDeadLetterReader: DeadLetterReader {
         ].contains(code)
     }
 
-    /// Whether some range has an end: one that is followed may be silent for long.
+    /// Whether some range has an end.
     private var hasEnd: Bool { self.progress.values.contains { $0.values.contains { $0.end != .max } } }
 
     /// Keeps those within the ranges and counts what is missing before them.

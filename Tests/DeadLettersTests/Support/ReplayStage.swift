@@ -64,7 +64,7 @@ struct ReplayStage {
     /// The job as it is noted.
     func noted(_ id: String = "job-1") throws -> JobRecord? { try self.ledger().jobs[id] }
 
-    func ledger() throws -> Ledger { try LedgerStore(domain: "lab", source: MemorySource(self.cluster)).ledger }
+    func ledger() throws -> LetterLedger { try LedgerStore(domain: "lab", source: MemorySource(self.cluster)).ledger }
 
     func resumed(_ id: String = "job-1") throws -> JobRecord {
         try self.noted(id)!.resumed(by: .init(host: "here", process: 2), at: self.clock.now)

@@ -5,7 +5,7 @@ import JSONCoding
 ///
 /// The fold does not rest on compaction, which drops earlier records sooner or later and never at once, nor on the order
 /// of records of different keys.
-package struct Ledger: Sendable {
+package struct LetterLedger: Sendable {
     /// What counts for one letter: the latest thing done.
     private struct Mark {
         var at: Int64
@@ -46,7 +46,7 @@ package struct Ledger: Sendable {
     }
 
     private mutating func read<Value: Decodable>(
-        _ type: Value.Type, _ bytes: ArraySlice<UInt8>, _ body: (inout Ledger, Value) -> Void
+        _ type: Value.Type, _ bytes: ArraySlice<UInt8>, _ body: (inout LetterLedger, Value) -> Void
     ) {
         var limits = JSONLimits()
         limits.maxBytes = 1 << 26
