@@ -11,6 +11,8 @@ package final class LedgerStore {
     private let ends: [PartitionRange]
     private var follower: (any DeadLetterReader)?
     private var records: [Record] = []
+    /// The start of the keys that are not looked at again: those of batches that this process notes itself.
+    private var ownPrefix: [UInt8]?
 
     /// Reads everything that is there.
     package init(domain: Domain, source: any DeadLetterSource) throws {
@@ -41,8 +43,14 @@ package final class LedgerStore {
     private func take(_ reader: any DeadLetterReader, milliseconds: Int) throws {
         self.records.removeAll(keepingCapacity: true)
         try reader.read(milliseconds: milliseconds, into: &self.records)
-        for record in self.records { self.ledger.apply(record) }
+        for record in self.records {
+            if let ownPrefix, !record.key.isNull, record[record.key].starts(with: ownPrefix) { continue }
+            self.ledger.apply(record)
+        }
     }
+
+    /// The batches of this job are noted by this process from now on.
+    func own(job: String) { self.ownPrefix = Array("job/\(job)/".utf8) }
 
     package func close() { self.follower?.close() }
 }

@@ -6,6 +6,7 @@ struct Flight: Sendable {
     /// As it was noted before it was sent.
     let intent: BatchRecord
     let items: [ReplayItem]
+    let bytes: Int
     /// Where the broker put each letter; an offset below 0 where it has not said.
     private(set) var places: [(partition: Int32, offset: Int64)]
     /// Letters that it would not take, by their place in the flight.
@@ -24,6 +25,7 @@ struct Flight: Sendable {
         self.number = number
         self.intent = intent
         self.items = items
+        self.bytes = items.reduce(0) { $0 + $1.letter.record.bytes.count }
         self.places = Array(repeating: (-1, -1), count: items.count)
         self.open = items.count
     }

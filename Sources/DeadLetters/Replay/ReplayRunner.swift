@@ -80,6 +80,7 @@ package final class ReplayRunner {
             known.formUnion(batch.letters)
             known.formUnion(batch.quarantined)
         }
+        world.ledger.own(job: job.id)
         let rules = ReplayRules(filter: world.filter, options: job.options, targets: world.targets)
         let selector = FeedSelector(rules: rules, known: known, ledger: world.ledger)
         let reader = try world.source.reader([job.topic: rules.narrowed(job.ranges)])
@@ -128,6 +129,9 @@ package final class ReplayRunner {
 
     // MARK: - The course
 
+    /// Bytes of letters on their way, whatever their number.
+    private static let windowBytes = 24 << 20
+
     /// Letters sent, those on their way among them.
     private var launched: Int {
         self.flights.reduce(self.job.counts.sent) { sum, flight in
@@ -149,7 +153,9 @@ package final class ReplayRunner {
                 if self.job.isLimitReached(sent: self.job.counts.sent) { return try self.finish() }
                 continue
             }
-            guard self.flights.reduce(0, { $0 + $1.items.count }) < self.job.window else {
+            guard self.flights.reduce(0, { $0 + $1.items.count }) < self.job.window,
+                self.flights.reduce(0, { $0 + $1.bytes }) < Self.windowBytes
+            else {
                 try self.step(milliseconds: 5)
                 continue
             }
