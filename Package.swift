@@ -100,7 +100,7 @@ let package = Package(
             name: "ToolKit",
             dependencies: [
                 "Commands", "DeadLetters", "JSONCoding", "KafkaClient", "KafkaTransport", "Lab", "Ledger",
-                "PostgresClient", "Processor", "TopicDeclarations",
+                "PostgresClient", "PostgresServer", "Processor", "TopicDeclarations",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -109,6 +109,7 @@ extension CommandContext {
     ///
     /// - Throws: What the body throws; ``CommandError`` of the class `transient` when the database fails, of the class
     ///   `permanent` with the code `NO_DATABASE` when the worker has none.
+    @discardableResult
     public func transaction<Result: Sendable>(
         _ body: @escaping @Sendable (_ transaction: any CommandTransaction) async throws -> Result
     ) async throws -> Result {

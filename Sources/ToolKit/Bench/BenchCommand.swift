@@ -5,6 +5,6 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "bench", abstract: "Measure, against a raw librdkafka loop in C in the same run.",
         subcommands: [
             BenchDispatchCommand.self, BenchKeyedCommand.self, BenchLatencyCommand.self, BenchMemoryCommand.self,
-            BenchRestartCommand.self, BenchDeadLettersCommand.self, BenchEngineCommand.self,
+            BenchRestartCommand.self, BenchDeadLettersCommand.self, BenchDurableCommand.self, BenchEngineCommand.self,
         ])
 }

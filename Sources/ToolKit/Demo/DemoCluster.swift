@@ -16,7 +16,7 @@ final class DemoCluster: Sendable {
     private let broker: EmbeddedBroker
 
     /// Blocks.
-    init(domains: [Domain], logLevel: String?, logger: Logger) throws {
+    init(domains: [Domain], database: String?, logLevel: String?, logger: Logger) throws {
         do {
             self.broker = try EmbeddedBroker(logger: logger)
             self.address = self.broker.bootstrapServers
@@ -34,6 +34,7 @@ final class DemoCluster: Sendable {
         try settings.set("retry.attempts", "\(Self.attempts)", flag: "demo")
         try settings.set("retry.delays", Self.delays, flag: "demo")
         try settings.set("retry.tiers", Self.tier.name, flag: "demo")
+        try settings.set("database.url", database, flag: "demo")
         try settings.set("log.level", logLevel, flag: "log-level")
         self.settings = settings
     }

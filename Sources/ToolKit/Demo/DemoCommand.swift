@@ -9,7 +9,8 @@ struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo", abstract: "Show what happens to commands, on an embedded broker in this process.",
         discussion: """
-            Needs nothing but this program: it starts an embedded broker and a worker, sends commands of every kind, \
+            Needs nothing but this program: it starts an embedded broker and a worker, and where one is installed a \
+            PostgreSQL server in a temporary directory. It sends commands of every kind, \
             and shows what the topics say became of them: outcomes, a command that recovers after retries, a dead \
             letter and its replay, and totals. Takes about ten seconds. Exit code 0 when everything ended as it \
             should, 1 when not, with what was different.
@@ -49,17 +50,21 @@ struct DemoCommand: AsyncParsableCommand {
         let linger = self.linger
         let domains = scenario.services.map(\.domain)
         let logLevel = self.logLevel
-        let (cluster, engine) = try await DedicatedThread.run("adj-demo") {
+        let database = await DemoDatabase.start()
+        let cluster = try await DedicatedThread.run("adj-demo") {
             let logger = Logger(label: "broker") { _ in SwiftLogNoOpLogHandler() }
-            let cluster = try DemoCluster(domains: domains, logLevel: logLevel, logger: logger)
-            let workerLogger = try cluster.settings.logger(default: .error)
-            return (cluster, try WorkerAssembly(settings: cluster.settings, logger: workerLogger).makeEngine())
+            return try DemoCluster(domains: domains, database: database.url, logLevel: logLevel, logger: logger)
         }
+        let assembly = try WorkerAssembly(
+            settings: cluster.settings, logger: cluster.settings.logger(default: .error))
+        let ledger = try await assembly.makeDatabase()
+        let engine = try await DedicatedThread.run("adj-demo") { try assembly.makeEngine(ledger: ledger?.ledger) }
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                do { try await engine.run(ready: {}) } catch { throw ToolError(error) }
+                do { try await WorkerAssembly.run(engine, with: ledger) {} } catch { throw ToolError(error) }
             }
-            let stage = DemoStage(scenario: scenario, cluster: cluster, started: started)
+            let stage = DemoStage(
+                scenario: scenario, cluster: cluster, database: database.description, started: started)
             // A worker that dies must end the show: what it throws is found when its task is waited for.
             let problems: [String]
             do {
@@ -78,6 +83,7 @@ struct DemoCommand: AsyncParsableCommand {
             engine.stop()
             try await group.waitForAll()
             try await DedicatedThread.run("adj-demo") { cluster.close() }
+            await database.remove()
             return problems
         }
     }

@@ -28,10 +28,11 @@ struct DemoReport {
 
     // MARK: - Sections
 
-    func opening(address: String, domains: [Domain]) {
+    func opening(address: String, database: String, domains: [Domain]) {
         let names = domains.map(\.rawValue).joined(separator: " and ")
         let rows = [
             ("broker", "\(address), embedded: everything in memory"),
+            ("database", database),
             ("worker", "serves \(names), and joins its group in about 3 s"),
             ("retries", "\(DemoCluster.attempts) attempts: 300ms in place, then 2s on a retry topic"),
         ]

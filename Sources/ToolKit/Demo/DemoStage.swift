@@ -8,6 +8,8 @@ import Logging
 struct DemoStage: Sendable {
     let scenario: DemoScenario
     let cluster: DemoCluster
+    /// In a few words.
+    let database: String
     let started: ContinuousClock.Instant
 
     /// Plays and prints.
@@ -22,7 +24,7 @@ struct DemoStage: Sendable {
         let reader = try TopicReader(configuration: configuration, topics: topics, from: .beginning, logger: logger)
         defer { reader.close() }
         var report = DemoReport(scenario: self.scenario, terminal: .output)
-        report.opening(address: self.cluster.address, domains: domains)
+        report.opening(address: self.cluster.address, database: self.database, domains: domains)
 
         let receipts = try self.send(configuration, domains, logger)
         var journal = DemoJournal()

@@ -62,8 +62,22 @@ package struct WorkerAssembly: Sendable {
         self.logger.info("stopped")
     }
 
+    /// Runs an engine and, as long as it runs, what it does with its database.
+    static func run(
+        _ engine: Engine, with database: WorkerDatabase?, ready: @escaping @Sendable () -> Void
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            if let database { tasks.addTask { await database.run() } }
+            defer {
+                database?.ledger.close()
+                tasks.cancelAll()
+            }
+            try await engine.run(ready: ready)
+        }
+    }
+
     /// What remembers finished commands, when there is a database.
-    private func makeDatabase() async throws -> WorkerDatabase? {
+    func makeDatabase() async throws -> WorkerDatabase? {
         guard self.settings.text("database.url")?.isEmpty == false else { return nil }
         let configuration = try self.settings.database()
         return try await WorkerDatabase(
@@ -191,14 +205,7 @@ private struct EngineService: Service {
 
     func run() async throws {
         try await withGracefulShutdownHandler {
-            try await withThrowingTaskGroup(of: Void.self) { tasks in
-                if let database = self.database { tasks.addTask { await database.run() } }
-                defer {
-                    self.database?.ledger.close()
-                    tasks.cancelAll()
-                }
-                try await self.engine.run(ready: self.ready)
-            }
+            try await WorkerAssembly.run(self.engine, with: self.database, ready: self.ready)
         } onGracefulShutdown: {
             self.engine.stop()
         }

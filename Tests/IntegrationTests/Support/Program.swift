@@ -72,6 +72,8 @@ final class Program: @unchecked Sendable {
 
     func waitForOutput(_ text: String, seconds: Double = 30) throws -> String {
         guard let line = self.output.wait(for: text, seconds: seconds) else {
+            // What ended without a word here said why there.
+            self.errors.waitForEnd(seconds: 1)
             throw HarnessError("no line “\(text)” within \(seconds) s: \(self.tail)")
         }
         return line

@@ -47,12 +47,12 @@ final class Shop: Sendable {
         _ name: String, url: String? = nil, settings: [String: String] = [:], waiting: Bool = true
     ) async throws -> Program {
         let arguments = [
-            "worker", "--bootstrap-servers", self.bootstrap, "--domain", "commerce", "--name", name, "--database-url",
-            url ?? self.database.url,
+            "worker", "--bootstrap-servers", self.bootstrap, "--domain", "commerce", "--name", name,
         ]
         var environment = Lab.settings.merging(settings) { $1 }
         environment["ADJUTANT_TOPICS_DIRECTORY"] = nil
         environment["ADJUTANT_RETRY_DELAYS"] = nil
+        environment["ADJUTANT_DATABASE_URL"] = url ?? self.database.url
         let variables = environment
         return try await blocking {
             let worker = try Program(arguments, environment: variables)

@@ -164,8 +164,7 @@ import Testing
     func connectionsExhausted() async throws {
         let programs = try #require(PostgresPrograms.find(), "the programs of a PostgreSQL server are not installed")
         let server = try await PostgresServer.start(
-            programs, settings: ["max_connections": "8", "superuser_reserved_connections": "0", "fsync": "off",
-                "reserved_connections": "0", "max_wal_senders": "0", "max_worker_processes": "0"])
+            programs, settings: ["max_connections": "8", "superuser_reserved_connections": "0", "fsync": "off"])
         let result: Result<Void, any Error>
         do {
             let database = try await Database.make(on: server)

@@ -147,7 +147,7 @@ import Testing
     func strangeTexts() async throws {
         try await Inbox.with { inbox in
             // Random, so that no compression makes it fit into an index.
-            let long = (0..<9_000).map { _ in String(UInt8.random(in: 33...126), radix: 36) }.joined()
+            let long = (0..<3_500).map { _ in String(UInt8.random(in: 33...126), radix: 36) }.joined()
             let attributes = ["actor", "correlationid", "tenant", "batchid", "sagaid", "causationid"]
             let strange = try inbox.command("long", key: long, extra: attributes.map { ("ce_\($0)", long) })
             let odd = try inbox.command("\u{1F600}", key: "a\u{0}b", offset: 1, extra: [("ce_actor", "\u{0}")])

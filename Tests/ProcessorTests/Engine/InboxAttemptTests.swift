@@ -1,6 +1,7 @@
 import Commands
-import Processor
 import Testing
+
+@testable import Processor
 
 /// Attempts of an engine with a ledger: which of them count, and which commands run again.
 @Suite(.timeLimit(.minutes(3))) struct InboxAttemptTests {

@@ -25,12 +25,15 @@ struct BenchEngineCommand: AsyncParsableCommand {
         try settings.set("worker.concurrency", self.concurrency.map(String.init), flag: "concurrency")
         let logger = try settings.logger(default: .warning)
         let assembly = try WorkerAssembly(settings: settings, logger: logger)
-        let engine = try assembly.makeEngine()
+        let database = try await assembly.makeDatabase()
+        let engine = try assembly.makeEngine(ledger: database?.ledger)
         let signals = StopSignals(logger: logger) { engine.stop() }
         defer { signals.cancel() }
         let isReady = Flag()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await engine.run(ready: { isReady.value.store(true, ordering: .relaxed) }) }
+            group.addTask {
+                try await WorkerAssembly.run(engine, with: database) { isReady.value.store(true, ordering: .relaxed) }
+            }
             if let interval = self.progress {
                 Self.startProgress(of: engine, milliseconds: interval, isReady: isReady)
             }
