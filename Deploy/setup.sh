@@ -21,6 +21,8 @@ has_library() {
 # Prints the Debian package that brings a command, unless the command is there.
 want_command() { command -v "$1" >/dev/null || echo "$2"; }
 want_library() { has_library "$1" "$2" || echo "$2"; }
+# Debian keeps a database server's programs off the PATH.
+want_postgres() { compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || want_command postgres postgresql; }
 
 # Installs Debian packages when run as root; otherwise says how and ends.
 install_packages() {

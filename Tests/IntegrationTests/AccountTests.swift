@@ -26,7 +26,8 @@ extension IntegrationTests {
             try await Shop.with { shop in
                 var workers = [try await shop.worker("w1"), try await shop.worker("w2")]
                 defer { for worker in workers { worker.killNow() } }
-                let troubles = (Array(repeating: true, count: kills) + Array(repeating: false, count: crashes)).shuffled()
+                let troubles = (Array(repeating: true, count: kills) + Array(repeating: false, count: crashes))
+                    .shuffled()
                 let share = accounts.messages.count / (troubles.count + 1)
                 var sent = 0
                 for (number, isKill) in troubles.enumerated() {

@@ -151,7 +151,8 @@ extension IntegrationTests {
                 failing.data = "{}"
                 failing.attributes["batchid"] = "b-1"
                 try await owner.query(
-                    "INSERT INTO adjutant.batches (id, name, domain, total, closed_at) VALUES ('b-1', 'b', 'commerce', 1, now())")
+                    "INSERT INTO adjutant.batches (id, name, domain, total, closed_at) VALUES ('b-1', 'b', 'commerce', 1, now())"
+                )
                 try await owner.query(
                     """
                     INSERT INTO adjutant.schedules (id, domain, type, key, data, next_due)

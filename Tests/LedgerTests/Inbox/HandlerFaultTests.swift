@@ -64,7 +64,9 @@ import Testing
 
     @Test("a handler whose time is up while it waits for a transaction: the attempt does not count")
     func cancelledWhileItWaits() async throws {
-        try await Inbox.with { $0.transactions = 1 } _: { inbox in
+        try await Inbox.with {
+            $0.transactions = 1
+        } _: { inbox in
             let (isOpen, release) = (Moment(), Moment())
             async let holder = inbox.attempt(try inbox.command("holder")) { transaction in
                 try await transaction.effect("holder")
@@ -86,7 +88,9 @@ import Testing
 
     @Test("a handler whose time is up while a statement waits: the statement is cancelled, and the attempt counts")
     func cancelledInAStatement() async throws {
-        try await Inbox.with { $0.transactions = 1 } _: { inbox in
+        try await Inbox.with {
+            $0.transactions = 1
+        } _: { inbox in
             let isOpen = Moment()
             let command = try inbox.command("c")
             let attempt = Task {
@@ -107,7 +111,9 @@ import Testing
 
     @Test("a constraint that is checked at COMMIT fails the command that violates it, and no other")
     func deferredConstraint() async throws {
-        try await Inbox.with { $0.transactions = 1 } _: { inbox in
+        try await Inbox.with {
+            $0.transactions = 1
+        } _: { inbox in
             try await inbox.database.connection.script(
                 """
                 CREATE TABLE parents (id int PRIMARY KEY);

@@ -37,7 +37,9 @@ import Testing
     func outcome() async throws {
         try await Inbox.with { inbox in
             let good = try inbox.command("good", offset: 3)
-            #expect(await inbox.ledger.record(inbox.entry(good, attempt: 2, output: #"{"ö":1}"#), in: nil).name == "recorded")
+            #expect(
+                await inbox.ledger.record(inbox.entry(good, attempt: 2, output: #"{"ö":1}"#), in: nil).name
+                    == "recorded")
             guard case .finished(let outcome) = await inbox.ledger.look(good) else {
                 Issue.record("not finished")
                 return
@@ -62,7 +64,9 @@ import Testing
     @Test("of one command twice at once, one is kept; the other one learns of its outcome with the commit")
     func twiceAtOnce() async throws {
         // One connection: both are in one transaction, where the second sees a row that is not committed.
-        try await Inbox.with { $0.transactions = 1 } _: { inbox in
+        try await Inbox.with {
+            $0.transactions = 1
+        } _: { inbox in
             let (first, second) = (try inbox.command("c", offset: 0), try inbox.command("c", offset: 1))
             async let one = inbox.run(first) { try await $0.effect("c", "first") }
             async let two = inbox.run(second) { try await $0.effect("c", "second") }
@@ -74,7 +78,9 @@ import Testing
 
     @Test("a command that fails undoes itself only; others of its transaction are kept")
     func savepoints() async throws {
-        try await Inbox.with { $0.transactions = 1 } _: { inbox in
+        try await Inbox.with {
+            $0.transactions = 1
+        } _: { inbox in
             let verdicts = try await withThrowingTaskGroup(of: String.self) { group in
                 for index in 0..<60 {
                     let command = try inbox.command("c-\(index)", offset: Int64(index))
@@ -90,7 +96,8 @@ import Testing
             }
             #expect(verdicts.allSatisfy { $0 == "recorded" })
             #expect(try await inbox.effects().count == 20)
-            #expect(try await inbox.database.count("SELECT count(*) FROM adjutant.commands WHERE state = 'retrying'") == 40)
+            #expect(
+                try await inbox.database.count("SELECT count(*) FROM adjutant.commands WHERE state = 'retrying'") == 40)
         }
     }
 
@@ -123,7 +130,8 @@ import Testing
             #expect(await inbox.attempt(again) { try await $0.effect("c") }.name == "recorded")
             #expect(await inbox.ledger.look(again).name == "finished")
             #expect(await inbox.ledger.look(try inbox.command("c", offset: 2, replays: 9)).name == "finished")
-            #expect(await inbox.attempt(try inbox.command("c", replays: 9)) { try await $0.effect("c") }.name == "repeated")
+            #expect(
+                await inbox.attempt(try inbox.command("c", replays: 9)) { try await $0.effect("c") }.name == "repeated")
             #expect(try await inbox.effects() == ["c done"])
         }
     }
@@ -135,7 +143,8 @@ import Testing
             let failure = AttemptFailure(failureClass: .transient, code: "BUSY", message: "later")
             _ = await inbox.ledger.record(inbox.entry(command, .retrying, failure: failure), in: nil)
             try await inbox.database.connection.query(
-                "INSERT INTO adjutant.cancellations (domain, id, reason) VALUES ('test', 'c', 'no more'), ('test', 'd', NULL)")
+                "INSERT INTO adjutant.cancellations (domain, id, reason) VALUES ('test', 'c', 'no more'), ('test', 'd', NULL)"
+            )
             #expect(await inbox.ledger.look(command).name == "cancelled")
             #expect(await inbox.ledger.look(try inbox.command("d")).name == "cancelled")
             _ = await inbox.ledger.record(inbox.entry(command, .cancelled, failure: failure), in: nil)
@@ -154,7 +163,9 @@ import Testing
             async let one = inbox.ledger.record(inbox.entry(strange), in: nil)
             async let two = inbox.ledger.record(inbox.entry(odd), in: nil)
             #expect(await [one.name, two.name] == ["recorded", "recorded"])
-            #expect(await inbox.attempt(try inbox.command("long-2", key: long)) { try await $0.effect("x") }.name == "recorded")
+            #expect(
+                await inbox.attempt(try inbox.command("long-2", key: long)) { try await $0.effect("x") }.name
+                    == "recorded")
         }
     }
 }

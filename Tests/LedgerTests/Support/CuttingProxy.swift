@@ -81,7 +81,9 @@ final class CuttingProxy: @unchecked Sendable {
             guard count > 0, !self.cuts(buffer[..<count], isAnswer: isAnswer) else { break }
             var sent = 0
             while sent < count {
-                let step = buffer.withUnsafeBytes { send(to, $0.baseAddress! + sent, count - sent, Int32(MSG_NOSIGNAL)) }
+                let step = buffer.withUnsafeBytes {
+                    send(to, $0.baseAddress! + sent, count - sent, Int32(MSG_NOSIGNAL))
+                }
                 guard step > 0 else { break }
                 sent += step
             }

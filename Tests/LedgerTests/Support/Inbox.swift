@@ -56,7 +56,8 @@ final class Inbox: Sendable {
         _ id: String, key: String? = nil, offset: Int64 = 0, epoch: Int64? = nil, replays: Int = 0,
         extra: [(String, String)] = [], isOver: @escaping @Sendable () -> Bool = { false }
     ) throws -> LedgerCommand {
-        let headers = [("ce_specversion", "1.0"), ("ce_id", id), ("ce_source", "tests"), ("ce_type", "test.run")] + extra
+        let headers =
+            [("ce_specversion", "1.0"), ("ce_id", id), ("ce_source", "tests"), ("ce_type", "test.run")] + extra
         let record = Record(
             topic: Self.partition.topic, partition: 0, offset: offset, key: (key ?? id).utf8.map { $0 }, value: [],
             headers: headers.map { ($0.0, Array($0.1.utf8)) })
@@ -100,7 +101,9 @@ final class Inbox: Sendable {
     }
 
     func effects() async throws -> [String] {
-        try await self.database.connection.query("SELECT id || ' ' || note FROM effects ORDER BY 1").map { try $0.get(0) }
+        try await self.database.connection.query("SELECT id || ' ' || note FROM effects ORDER BY 1").map {
+            try $0.get(0)
+        }
     }
 
     func state(_ id: String) async throws -> String? {
