@@ -18,6 +18,18 @@ public protocol CommandTransaction: Sendable {
 
     /// Sends a record once the transaction is committed, by way of the outbox: in order with others of its topic and key.
     func emit(_ record: OutboxRecord) async throws
+
+    /// Has a command sent later, once the transaction is committed.
+    ///
+    /// - Returns: The schedule's id.
+    /// - Throws: ``CommandError`` of the class `permanent` when the request makes no sense or its name is taken;
+    ///   ``DatabaseError``.
+    func schedule(_ request: ScheduleRequest) async throws -> String
+
+    /// Ends a schedule, named by its id or its name.
+    ///
+    /// - Throws: ``CommandError`` of the class `permanent` when there is none, or it has fired its only time.
+    func cancelSchedule(_ idOrName: String) async throws
 }
 
 extension CommandTransaction {

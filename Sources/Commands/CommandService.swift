@@ -10,4 +10,15 @@ public protocol CommandService: Sendable {
 
     /// Adds a handler for each command type.
     func register(in handlers: inout Handlers)
+
+    /// Is called when all commands of a batch of this domain have ended, in the worker that found out; needs a database.
+    ///
+    /// At most once for each batch: a worker that dies just then has not called it. What must not be missed follows the
+    /// event `adjutant.batch.completed` on the domain's results topic.
+    func batchCompleted(_ batch: BatchSummary) async
+}
+
+extension CommandService {
+    /// Does nothing.
+    public func batchCompleted(_ batch: BatchSummary) async {}
 }

@@ -7,6 +7,7 @@ import Synchronization
 package final class BatchCompleter: Service {
     private let configuration: PostgresConfiguration
     private let logger: Logger
+    private let domains: [String]?
     private let observers: [any BatchObserver]
     /// The shortest time between two looks: what comes in between is looked at together.
     private let pause: Duration
@@ -15,11 +16,15 @@ package final class BatchCompleter: Service {
     private let touched = Mutex<Set<String>>([])
     private let signal = Signal()
 
+    /// - Parameters:
+    ///   - domains: Whose batches it looks after; nil for those of every domain.
+    ///   - observers: Told of batches that are through.
     package init(
-        _ configuration: PostgresConfiguration, observers: [any BatchObserver] = [],
+        _ configuration: PostgresConfiguration, domains: [String]? = nil, observers: [any BatchObserver] = [],
         pause: Duration = .milliseconds(100), sweep: Duration = .seconds(5), logger: Logger
     ) {
         self.configuration = configuration
+        self.domains = domains
         self.observers = observers
         self.pause = pause
         self.sweep = sweep
@@ -55,7 +60,9 @@ package final class BatchCompleter: Service {
                         return Array(touched)
                     }
                     if isSweep || !ids.isEmpty {
-                        for batch in try await BatchCompletion.complete(isSweep ? nil : ids, on: connection) {
+                        let batches = try await BatchCompletion.complete(
+                            isSweep ? nil : ids, domains: self.domains, on: connection)
+                        for batch in batches {
                             for observer in self.observers { await observer.batchCompleted(batch) }
                         }
                     }

@@ -8,14 +8,19 @@ import PostgresClient
 /// neither sees the other's before it commits; whoever looks after the later of the two commits sees both. Should it
 /// die before it looks, the next look over all batches finds what it left. The row's update makes it happen once.
 enum BatchCompletion {
-    /// - Parameter ids: Nil for all batches.
-    static func complete(_ ids: [String]?, on connection: PostgresConnection) async throws -> [Batch] {
+    /// - Parameters:
+    ///   - ids: Nil for all batches.
+    ///   - domains: Whose batches; nil for those of every domain.
+    static func complete(
+        _ ids: [String]?, domains: [String]? = nil, on connection: PostgresConnection
+    ) async throws -> [Batch] {
         try await connection.transaction { transaction in
+            let domains = PostgresValue.optional(domains) { .texts($0) }
             let marked =
                 if let ids {
-                    try await transaction.query(Self.markSome, [.texts(ids)])
+                    try await transaction.query(Self.markSome, [domains, .texts(ids)])
                 } else {
-                    try await transaction.query(Self.markAll)
+                    try await transaction.query(Self.markAll, [domains])
                 }
             guard !marked.isEmpty else { return [] }
             let found = try marked.map { try $0.get(0, as: String.self) }
@@ -32,13 +37,14 @@ enum BatchCompletion {
         return PostgresStatement(
             trusted: """
                 UPDATE adjutant.batches b SET completed_at = clock_timestamp()
-                WHERE b.closed_at IS NOT NULL AND b.completed_at IS NULL \(condition) AND b.total <=
+                WHERE b.closed_at IS NOT NULL AND b.completed_at IS NULL
+                    AND ($1::text[] IS NULL OR b.domain = ANY ($1::text[])) \(condition) AND b.total <=
                     (SELECT coalesce(sum(\(finished)), 0) FROM adjutant.batch_progress p WHERE p.batch_id = b.id)
                 RETURNING b.id
                 """)
     }
 
-    private static let markSome = Self.mark("AND b.id = ANY ($1)")
+    private static let markSome = Self.mark("AND b.id = ANY ($2)")
     private static let markAll = Self.mark("")
 
     // MARK: - The event

@@ -51,6 +51,15 @@ final class PostgresCommandTransaction: CommandTransaction {
     }
 
     private func run(_ call: PostgresCall) async throws -> PostgresRows {
+        do {
+            return try await self.perform([call])[0]
+        } catch let error as PostgresError {
+            throw DatabaseError(error)
+        }
+    }
+
+    /// Runs statements and remembers the first failure, which voids the transaction.
+    func perform(_ calls: [PostgresCall]) async throws -> [PostgresRows] {
         self.state.withLock { $0.underWay += 1 }
         defer {
             self.state.withLock { state in
@@ -59,14 +68,13 @@ final class PostgresCommandTransaction: CommandTransaction {
             }
         }
         do {
-            return try await self.transaction.run([call])[0]
+            return try await self.transaction.run(calls)
         } catch {
             let failure =
                 error as? PostgresError
                 ?? PostgresError(code: .usage, kind: .timeout, message: "the handler was cancelled")
             self.state.withLock { if $0.firstFailure == nil { $0.firstFailure = failure } }
-            if error is CancellationError { throw error }
-            throw DatabaseError(failure)
+            throw error is CancellationError ? error : failure
         }
     }
 }

@@ -81,8 +81,8 @@ package struct WorkerAssembly: Sendable {
         guard self.settings.text("database.url")?.isEmpty == false else { return nil }
         let configuration = try self.settings.database()
         return try await WorkerDatabase(
-            configuration, group: self.group, worker: self.workerName, truncatable: self.truncatableTopics,
-            settings: self.settings, logger: self.logger)
+            configuration, group: self.group, worker: self.workerName, domains: self.domains.map(\.names),
+            truncatable: self.truncatableTopics, settings: self.settings, logger: self.logger)
     }
 
     /// Whose events are cut down to a note of their size when they are too large.

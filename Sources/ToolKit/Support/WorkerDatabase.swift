@@ -1,3 +1,4 @@
+import Commands
 import Ledger
 import Logging
 import PostgresClient
@@ -13,8 +14,8 @@ final class WorkerDatabase: Sendable {
 
     /// Brings the schema up to date first, unless `database.migrate` says no; then it only looks whether it is.
     init(
-        _ configuration: PostgresConfiguration, group: String, worker: String, truncatable: Set<String>,
-        settings: Settings, logger: Logger
+        _ configuration: PostgresConfiguration, group: String, worker: String, domains: [Domain],
+        truncatable: Set<String>, settings: Settings, logger: Logger
     ) async throws {
         do {
             let migrator = try PostgresMigrator(
@@ -30,7 +31,10 @@ final class WorkerDatabase: Sendable {
         } catch {
             throw ToolError(database: error)
         }
-        let completer = BatchCompleter(configuration, logger: logger)
+        let services = ToolEnvironment.current.services.filter { domains.contains($0.domain) }
+        let completer = BatchCompleter(
+            configuration, domains: domains.map(\.rawValue), observers: [ServiceBatchObserver(services: services)],
+            logger: logger)
         var options = PostgresLedger.Settings(group: group, worker: worker)
         options.completer = completer
         if let value = settings.integer("database.recorders") { options.recorders = value }

@@ -67,6 +67,24 @@ private final class Witness: BatchObserver {
         #expect(batch.counts.finished == 20)
         #expect(batch.waiting == 0)
         #expect(batch.state == .inProgress)
+        // Cancelled commands are told apart from those that failed.
+        let told = FailureClass.allCases.filter { ![.transient, .cancelled].contains($0) }
+        #expect(batch.summary.failed == Dictionary(uniqueKeysWithValues: told.map { ($0, 2) }))
+        #expect(batch.summary.succeeded == 4)
+    }
+
+    @Test("A worker leaves the batches of other domains to their workers")
+    func domains() async throws {
+        let database = try await Database.make()
+        let store = BatchStore(database.connection)
+        for domain in ["lab", "shop"] {
+            try await store.create(id: domain, name: "b", domain: Domain(domain), total: 0)
+        }
+        let connection = database.connection
+        #expect(try await BatchCompletion.complete(nil, domains: [], on: connection).isEmpty)
+        #expect(try await BatchCompletion.complete(["lab"], domains: ["shop"], on: connection).isEmpty)
+        #expect(try await BatchCompletion.complete(nil, domains: ["shop"], on: connection).map(\.id) == ["shop"])
+        #expect(try await BatchCompletion.complete(["lab", "shop"], on: connection).map(\.id) == ["lab"])
     }
 
     @Test("Each state", arguments: [("failed", Batch.State.completedWithFailures), ("succeeded", .completed)])
