@@ -19,12 +19,16 @@ struct DueDecision: Equatable {
             self.init(fire: isLate && policy == .skip ? nil : due, next: nil, isMissed: isLate)
             return
         }
-        // Of several that have come, the latest stands for all.
-        let latest = expression.last(before: now, notBefore: due, in: zone) ?? due
+        var latest = due
+        var next = expression.next(after: due, in: zone)
+        if let following = next, following <= now {
+            // Of several that have come, the latest stands for all.
+            latest = expression.last(before: now, notBefore: due, in: zone) ?? due
+            next = expression.next(after: now, in: zone)
+        }
         let isLate = now - latest > Self.patience
         self.init(
-            fire: isLate && policy == .skip ? nil : latest, next: expression.next(after: now, in: zone),
-            isMissed: isLate || latest != due)
+            fire: isLate && policy == .skip ? nil : latest, next: next, isMissed: isLate || latest != due)
     }
 
     init(fire: Int64?, next: Int64?, isMissed: Bool) {

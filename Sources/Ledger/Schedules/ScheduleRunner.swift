@@ -14,12 +14,15 @@ package final class ScheduleRunner: Service {
     private let longestSleep: Duration
     private let signal = Signal()
 
+    static let longestSleep = Duration.seconds(1)
+
     /// - Parameters:
     ///   - groupSize: How many schedules are fired in one transaction at most.
     ///   - longestSleep: The pause after which it looks even when nothing is known to be due. It bounds how late a new
     ///     schedule is when its notification was lost.
     package init(
-        _ configuration: PostgresConfiguration, groupSize: Int = 500, longestSleep: Duration = .seconds(1),
+        _ configuration: PostgresConfiguration, groupSize: Int = 500,
+        longestSleep: Duration = ScheduleRunner.longestSleep,
         logger: Logger
     ) {
         var configuration = configuration

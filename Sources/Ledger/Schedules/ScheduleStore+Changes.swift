@@ -87,19 +87,19 @@ extension ScheduleStore {
             guard let schedule = try await self.find(idOrName) else {
                 throw LedgerError(.notFound, "there is no schedule \(idOrName)")
             }
-            let change = try decide(schedule, try await self.now())
-            let rows = try await self.session.run([
-                PostgresCall(
-                    update,
-                    [
-                        .text(schedule.id), .int64(schedule.revision),
-                        .optional(change.due, PostgresValue.timestamp), .bool(change.isPaused),
-                        .bool(change.isCancelled), .bool(change.timing != nil),
-                        .optional(change.timing?.cron?.text, PostgresValue.text),
-                        .text(change.timing?.zone.identifier ?? ""),
-                    ]),
-                Self.notice(change.due?.microseconds ?? 0),
-            ])
+            let now = try await self.now()
+            let change = try decide(schedule, now)
+            let call = PostgresCall(
+                update,
+                [
+                    .text(schedule.id), .int64(schedule.revision),
+                    .optional(change.due, PostgresValue.timestamp), .bool(change.isPaused),
+                    .bool(change.isCancelled), .bool(change.timing != nil),
+                    .optional(change.timing?.cron?.text, PostgresValue.text),
+                    .text(change.timing?.zone.identifier ?? ""),
+                ])
+            let due = change.isPaused ? nil : change.due?.microseconds
+            let rows = try await self.session.run([call] + Self.notice(due, now: now))
             if let row = rows[0].first { return try Schedule(row) }
         }
     }

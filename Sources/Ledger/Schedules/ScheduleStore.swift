@@ -32,21 +32,19 @@ package struct ScheduleStore: Sendable {
                 RETURNING \(columns)
                 """)
         do {
-            let rows = try await self.session.run([
-                PostgresCall(
-                    insert,
-                    [
-                        .text(Identifier.commandID(at: now)), .optional(draft.name, PostgresValue.text),
-                        .text(draft.domain.rawValue), .text(draft.type.rawValue),
-                        .optional(draft.key, PostgresValue.text), .bytes(draft.data),
-                        .json(Self.json(draft.attributes)),
-                        .optional(draft.timing.cron?.text, PostgresValue.text), .text(draft.timing.zone.identifier),
-                        .text(draft.missedPolicy.rawValue),
-                        .timestamp(PostgresTimestamp(microseconds: due)),
-                        .optional(draft.createdBy, PostgresValue.text),
-                    ]),
-                Self.notice(due),
-            ])
+            let call = PostgresCall(
+                insert,
+                [
+                    .text(Identifier.commandID(at: now)), .optional(draft.name, PostgresValue.text),
+                    .text(draft.domain.rawValue), .text(draft.type.rawValue),
+                    .optional(draft.key, PostgresValue.text), .bytes(draft.data),
+                    .json(Self.json(draft.attributes)),
+                    .optional(draft.timing.cron?.text, PostgresValue.text), .text(draft.timing.zone.identifier),
+                    .text(draft.missedPolicy.rawValue),
+                    .timestamp(PostgresTimestamp(microseconds: due)),
+                    .optional(draft.createdBy, PostgresValue.text),
+                ])
+            let rows = try await self.session.run([call] + Self.notice(due, now: now))
             return try Schedule(rows[0].only)
         } catch let error as PostgresError where error.constraint == "schedules_name" {
             throw LedgerError(.conflict, "there is a schedule of the name \(draft.name ?? "") already")
@@ -98,9 +96,12 @@ package struct ScheduleStore: Sendable {
         try await self.session.query("SELECT clock_timestamp()").only.get(0, as: PostgresTimestamp.self).microseconds
     }
 
-    /// Tells the runners, once the transaction is committed.
-    static func notice(_ due: Int64) -> PostgresCall {
-        PostgresCall("SELECT pg_notify($1, $2)", [.text(Self.channel), .text("\(due)")])
+    /// Tells the runners of a due time that they might sleep past, once the transaction is committed.
+    ///
+    /// Only then: transactions that notify wait for one another to commit.
+    static func notice(_ due: Int64?, now: Int64) -> [PostgresCall] {
+        guard let due, due - now < 2 * ScheduleRunner.longestSleep.wholeMicroseconds else { return [] }
+        return [PostgresCall("SELECT pg_notify($1, '')", [.text(Self.channel)])]
     }
 
     private static func json(_ attributes: [String: String]) -> String {
