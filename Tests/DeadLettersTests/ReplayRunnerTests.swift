@@ -37,6 +37,21 @@ import Testing
         #expect(third.counts.sent == 10 && stage.sent.values.allSatisfy { $0 == 2 })
     }
 
+    @Test("A job that may not start sends nothing, and can be resumed")
+    func mayNotStart() throws {
+        let stage = ReplayStage()
+        stage.fill(5)
+        #expect(throws: DeadLetterError.self) {
+            try stage.run(
+                try stage.job(),
+                edit: { $0.mayStart = { throw DeadLetterError(.conflict, "\($0.id) has a rival") } })
+        }
+        #expect(stage.sent.isEmpty)
+        let noted = try #require(try stage.noted())
+        #expect(noted.state == .stopped && noted.note == "job-1 has a rival")
+        #expect(try stage.run(try stage.resumed()).counts.sent == 5)
+    }
+
     @Test("Letters that come after the start are not the job's")
     func laterLetters() throws {
         let stage = ReplayStage()

@@ -60,6 +60,8 @@ package final class ReplayRunner {
     /// Why the first letter that the broker did not take was refused.
     package internal(set) var firstFailure: DeadLetterError?
     package var isStopping: () -> Bool = { false }
+    /// Called once the job is noted; an error ends it before anything is sent.
+    package var mayStart: (JobRecord) throws -> Void = { _ in }
     /// Called now and then with how far the job is.
     package var progress: (JobRecord) -> Void = { _ in }
     /// Milliseconds to wait for outcomes after everything is sent; nil not to wait.
@@ -112,6 +114,7 @@ package final class ReplayRunner {
         }
         do {
             try self.save()
+            try self.mayStart(self.job)
             if self.needsOutcomes { try self.openWatch() }
             try self.takeUp()
             let (state, note) = try self.work()

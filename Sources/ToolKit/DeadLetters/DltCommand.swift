@@ -10,12 +10,13 @@ struct DltCommand: AsyncParsableCommand {
             time ago such as 2h), age (90s, 2h, 7d).
 
             EXAMPLES
-              adjutant dlt groups -b localhost:9092 --domain commerce
-              adjutant dlt list -b localhost:9092 --domain commerce --filter 'class=exhausted age<=2h'
-              adjutant dlt show -b localhost:9092 --domain commerce 3/17
-              adjutant dlt replay -b localhost:9092 --domain commerce --filter 'code=TIMEOUT state=parked'
-              adjutant dlt replay -b localhost:9092 --domain commerce --filter code=TIMEOUT --execute \\
-                --reason 'gateway is back' --canary 5 --rate 100
+              export ADJUTANT_KAFKA_BOOTSTRAP_SERVERS=localhost:9092
+              adjutant dlt groups --domain commerce
+              adjutant dlt list --domain commerce --filter 'class=exhausted age<=2h'
+              adjutant dlt show --domain commerce 3/17
+              adjutant dlt replay --domain commerce --filter 'code=TIMEOUT state=parked'
+              adjutant dlt replay --domain commerce --filter code=TIMEOUT \\
+                --execute --reason 'gateway is back' --canary 5 --rate 100
             """,
         subcommands: [
             DltListCommand.self, DltGroupsCommand.self, DltShowCommand.self, DltReplayCommand.self,

@@ -10,8 +10,10 @@ struct DltDiscardCommand: AsyncParsableCommand {
             the broker keeps them, marked as discarded, and are left out of replays. `adjutant dlt restore` takes it back.
 
             EXAMPLES
-              adjutant dlt discard -b localhost:9092 --domain commerce --filter 'type=notification.send age>=7d'
-              adjutant dlt discard -b localhost:9092 --domain commerce 3/17 --execute --reason 'sent by hand'
+              export ADJUTANT_KAFKA_BOOTSTRAP_SERVERS=localhost:9092
+              adjutant dlt discard --domain commerce --filter 'age>=7d class=poison'
+              adjutant dlt discard --domain commerce 3/17 \\
+                --execute --reason 'sent by hand'
             """)
 
     @OptionGroup var options: DltOptions
@@ -35,8 +37,10 @@ struct DltRestoreCommand: AsyncParsableCommand {
             once more, use `adjutant dlt replay --again`.
 
             EXAMPLES
-              adjutant dlt restore -b localhost:9092 --domain commerce --filter state=discarded
-              adjutant dlt restore -b localhost:9092 --domain commerce 3/17 --execute --reason 'was needed after all'
+              export ADJUTANT_KAFKA_BOOTSTRAP_SERVERS=localhost:9092
+              adjutant dlt restore --domain commerce --filter state=discarded
+              adjutant dlt restore --domain commerce 3/17 \\
+                --execute --reason 'was needed after all'
             """)
 
     @OptionGroup var options: DltOptions

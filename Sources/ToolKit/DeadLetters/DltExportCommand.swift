@@ -13,7 +13,8 @@ struct DltExportCommand: AsyncParsableCommand {
             such lines. Where the setting dlt.show_payloads is false, nothing is exported.
 
             EXAMPLES
-              adjutant dlt export -b localhost:9092 --domain commerce --filter state=parked > letters.jsonl
+              export ADJUTANT_KAFKA_BOOTSTRAP_SERVERS=localhost:9092
+              adjutant dlt export --domain commerce --filter state=parked > letters.jsonl
             """)
 
     @OptionGroup var options: DltOptions
@@ -95,8 +96,10 @@ struct DltImportCommand: AsyncParsableCommand {
             checked before anything is sent.
 
             EXAMPLES
-              adjutant dlt import -b localhost:9092 --domain commerce --from-file letters.jsonl
-              adjutant dlt import -b localhost:9092 --domain commerce --from-file - --execute --reason 'reproduce' < l.jsonl
+              export ADJUTANT_KAFKA_BOOTSTRAP_SERVERS=localhost:9092
+              adjutant dlt import --domain commerce --from-file letters.jsonl
+              adjutant dlt import --domain commerce --from-file letters.jsonl \\
+                --execute --reason 'to reproduce it here'
             """)
 
     @OptionGroup var options: DltOptions

@@ -13,8 +13,9 @@ struct DltGroupsCommand: AsyncParsableCommand {
             Exit codes: 0 done, 2 the topic was not read to its end, 3 no such topic, 64 a filter that is none.
 
             EXAMPLES
-              adjutant dlt groups -b localhost:9092 --domain commerce
-              adjutant dlt groups -b localhost:9092 --domain commerce --filter 'state=parked age<=1d' -o json
+              export ADJUTANT_KAFKA_BOOTSTRAP_SERVERS=localhost:9092
+              adjutant dlt groups --domain commerce
+              adjutant dlt groups --domain commerce --filter 'state=parked age<=1d'
             """)
 
     @OptionGroup var options: DltOptions

@@ -7,8 +7,9 @@ struct DltJobsCommand: AsyncParsableCommand {
         commandName: "jobs", abstract: "Replay jobs: list, show, watch, cancel, resume.",
         discussion: """
             EXAMPLES
-              adjutant dlt jobs list -b localhost:9092 --domain commerce
-              adjutant dlt jobs resume -b localhost:9092 --domain commerce replay-20260504100000-1f2e
+              export ADJUTANT_KAFKA_BOOTSTRAP_SERVERS=localhost:9092
+              adjutant dlt jobs list --domain commerce
+              adjutant dlt jobs resume --domain commerce replay-20260504100000-1f2e
             """,
         subcommands: [
             DltJobsListCommand.self, DltJobsShowCommand.self, DltJobsWatchCommand.self, DltJobsCancelCommand.self,

@@ -14,8 +14,10 @@ struct DltListCommand: AsyncParsableCommand {
             Exit codes: 0 done, 2 the topic was not read to its end, 3 no such topic, 64 a filter that is none.
 
             EXAMPLES
-              adjutant dlt list -b localhost:9092 --domain commerce
-              adjutant dlt list -b localhost:9092 --domain commerce --filter 'message~"no route" time>=2h' -o jsonl
+              export ADJUTANT_KAFKA_BOOTSTRAP_SERVERS=localhost:9092
+              adjutant dlt list --domain commerce
+              adjutant dlt list --domain commerce -o jsonl \\
+                --filter 'message~"no route" time>=2h'
             """)
 
     @OptionGroup var options: DltOptions

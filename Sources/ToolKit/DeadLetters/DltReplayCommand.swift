@@ -24,11 +24,12 @@ struct DltReplayCommand: AsyncParsableCommand {
             in time, 130 interrupted.
 
             EXAMPLES
-              adjutant dlt replay -b localhost:9092 --domain commerce --filter 'code=TIMEOUT age<=2h'
-              adjutant dlt replay -b localhost:9092 --domain commerce --filter code=TIMEOUT --execute \\
-                --reason 'gateway is back' --canary 5 --rate 100
-              adjutant dlt replay -b localhost:9092 --domain commerce 3/17 --edit '{"userId":"ada"}' --execute \\
-                --reason 'wrong user' --wait 30
+              export ADJUTANT_KAFKA_BOOTSTRAP_SERVERS=localhost:9092
+              adjutant dlt replay --domain commerce --filter 'code=TIMEOUT age<=2h'
+              adjutant dlt replay --domain commerce --filter code=TIMEOUT \\
+                --execute --reason 'gateway is back' --canary 5 --rate 100
+              adjutant dlt replay --domain commerce 3/17 \\
+                --edit '{"userId":"ada"}' --execute --reason 'wrong user' --wait 30
             """)
 
     @OptionGroup var options: DltOptions

@@ -13,8 +13,9 @@ struct DltResolveCommand: AsyncParsableCommand {
             as resolved, and is left out of replays. `adjutant dlt restore` parks it again, but takes no event back.
 
             EXAMPLES
-              adjutant dlt resolve -b localhost:9092 --domain commerce 3/17 --result '{"paymentId":"p-1"}' --execute \\
-                --reason 'booked by hand'
+              export ADJUTANT_KAFKA_BOOTSTRAP_SERVERS=localhost:9092
+              adjutant dlt resolve --domain commerce 3/17 \\
+                --result '{"paymentId":"p-1"}' --execute --reason 'booked by hand'
             """)
 
     @OptionGroup var options: DltOptions

@@ -15,8 +15,9 @@ struct DltShowCommand: AsyncParsableCommand {
             Exit codes: 0 shown, 3 no such letter.
 
             EXAMPLES
-              adjutant dlt show -b localhost:9092 --domain commerce 3/17
-              adjutant dlt show -b localhost:9092 --domain commerce order-4711 -o json
+              export ADJUTANT_KAFKA_BOOTSTRAP_SERVERS=localhost:9092
+              adjutant dlt show --domain commerce 3/17
+              adjutant dlt show --domain commerce order-4711 -o json
             """)
 
     @OptionGroup var options: DltOptions
