@@ -175,7 +175,7 @@ import Testing
                 var others: [PostgresConnection] = []
                 while let connection = try? await database.connect() { others.append(connection) }
                 #expect(others.count >= 4)
-                async let finding = inbox.ledger.look(try inbox.command("c"))
+                async let finding = inbox.ledger.look(try inbox.command("e", offset: 2))
                 async let run = inbox.run(try inbox.command("c")) { try await $0.effect("c") }
                 async let record = inbox.ledger.record(inbox.entry(try inbox.command("d", offset: 1)), in: nil)
                 // Long enough that each of them was turned away.

@@ -50,6 +50,10 @@ struct BenchDurableCommand: AsyncParsableCommand {
 
     func run() async throws {
         guard let url = self.databaseURL else { return try await self.runWithOwnServer() }
+        if url != "env" {
+            var settings = Settings()
+            try settings.setDatabaseURL(url)
+        }
         let named = url == "env" ? ProcessInfo.processInfo.environment["ADJUTANT_DATABASE_URL"] : url
         guard let named, !named.isEmpty else { throw ToolError(.usage, "ADJUTANT_DATABASE_URL is not set") }
         try await self.measure(named)
