@@ -56,7 +56,8 @@ final class OutboxLab: Sendable {
     }
 
     func relay(
-        kafka change: [String: String] = [:], _ edit: (inout OutboxSettings) -> Void = { _ in }
+        kafka change: [String: String] = [:], logger: Logger = .silent,
+        _ edit: (inout OutboxSettings) -> Void = { _ in }
     ) -> OutboxRelay {
         var settings = OutboxSettings()
         settings.lease = .seconds(2)
@@ -64,7 +65,7 @@ final class OutboxLab: Sendable {
         settings.lastRefusalDelay = .milliseconds(500)
         edit(&settings)
         let kafka = KafkaConfiguration(self.kafka.properties.merging(change) { $1 })
-        return OutboxRelay(configuration: self.configuration, settings: settings, logger: .silent) { receiver in
+        return OutboxRelay(configuration: self.configuration, settings: settings, logger: logger) { receiver in
             try KafkaRecordSender(configuration: kafka, receiver: receiver, logger: .silent)
         }
     }
