@@ -18,8 +18,12 @@ import Testing
         #expect(ledger.jobs["job-1"]?.counts == job.counts)
         for letter in stage.cluster.records("lab.dlt") { #expect(ledger.state(of: DeadLetter(letter)) == .replayed) }
         let audit = stage.cluster.records("lab.audit")
-        #expect(audit.count == 1 && audit[0].text(ofHeader: "ce_type") == "adjutant.command.replayed")
-        let text = audit[0].text(audit[0].value) ?? ""
+        #expect(audit.allSatisfy { $0.text(ofHeader: "ce_type") == "adjutant.command.replayed" })
+        #expect(Set(audit.compactMap { $0.text(ofHeader: "ce_subject") }) == Set(stage.sent.keys))
+        #expect(Set(audit.compactMap { $0.text(ofHeader: "ce_id") }).count == 41, "one a letter, one for all")
+        let summary = try #require(audit.first { $0.text(ofHeader: "ce_subject") == nil })
+        #expect(summary.text(summary.key) == "job-1")
+        let text = summary.text(summary.value) ?? ""
         for part in [#""actor":"me""#, #""reason":"test""#, #""sent":40"#, #""state":"finished""#] {
             #expect(text.contains(part), "\(text)")
         }
@@ -396,7 +400,7 @@ import Testing
                 clock: stage.clock.clock)
             if kind == .resolve { try actions.publish(result: Letters.bytes("7"), of: some[0], actor: "me") }
             try actions.apply(
-                kind, to: some.map(\.coordinate), single: some.count == 1 ? some[0] : nil,
+                kind, to: some.map(\.coordinate), details: some,
                 .init(id: "x-\(stage.clock.now)", actor: "me", reason: "why", filter: "f=1", topic: "lab.dlt"))
         }
         try act(.discard, Array(letters[0...2]))
@@ -411,7 +415,8 @@ import Testing
         #expect(
             result.text(ofHeader: "ce_id") == Identifier.eventID(kind: "succeeded", commandID: letters[3].id ?? ""))
         let kinds = stage.cluster.records("lab.audit").map { $0.text(ofHeader: "ce_type") ?? "" }.sorted()
+        let discarded = Array(repeating: "discarded", count: 4)
         #expect(
-            kinds == ["deadlettered", "discarded", "replayed", "succeeded"].map { "adjutant.command.\($0)" })
+            kinds == (["deadlettered"] + discarded + ["replayed", "succeeded"]).map { "adjutant.command.\($0)" })
     }
 }

@@ -1,8 +1,11 @@
 import Commands
 import JSONCoding
 
-/// One event on `D.audit` for each thing that an operator does about dead letters.
+/// An event on `D.audit`: what an operator did about dead letters, or about one of them.
 package struct AuditNote: Sendable {
+    /// Letters of one job or action that have an event of their own, beside the one about all of them.
+    package static let detailed = 1000
+
     /// The contract's name of the event.
     package enum Event: String, Sendable {
         case replayed, discarded
@@ -22,7 +25,7 @@ package struct AuditNote: Sendable {
     package var filter: String
     /// What was counted, in this order.
     package var counts: [(name: String, count: Int)]
-    /// The letter, when it is one alone.
+    /// The letter that the event is about; nil when it is about all of them.
     package var letter: DeadLetter?
     /// How the job ended; nil for what is done at once.
     package var state: String?
@@ -56,7 +59,10 @@ package struct AuditNote: Sendable {
         draft.addHeader("content-type", "application/json")
         draft.addHeader("ce_specversion", "1.0")
         draft.addHeader(
-            "ce_id", Identifier.eventID(kind: "dead-letters", commandID: "\(type) \(self.id) \(self.finishedAt)"))
+            "ce_id",
+            Identifier.eventID(
+                kind: "dead-letters",
+                commandID: "\(type) \(self.id) \(letter.map { "\($0.coordinate)" } ?? "\(self.finishedAt)")"))
         draft.addHeader("ce_source", "adjutant/\(domain)")
         draft.addHeader("ce_type", type)
         draft.addHeader("ce_time", RFC3339.format(self.finishedAt))

@@ -42,15 +42,17 @@ package final class LetterActions {
 
     /// Notes the letters as discarded, resolved or parked again.
     ///
-    /// - Parameter single: The letter, when it is one alone: the audit then tells which.
+    /// - Parameter details: The first of them, which have an audit event each.
     package func apply(
-        _ kind: ActionRecord.Kind, to letters: [LetterCoordinate], single: DeadLetter?, _ wish: Wish
+        _ kind: ActionRecord.Kind, to letters: [LetterCoordinate], details: [DeadLetter], _ wish: Wish
     ) throws {
         let started = self.clock.wall()
         let chunks = stride(from: 0, to: letters.count, by: Self.chunk).map {
             letters[$0..<min(letters.count, $0 + Self.chunk)]
         }
-        self.queue.begin(chunks.count + 1)
+        let single = letters.count == 1 ? details.first : nil
+        let told = single == nil ? Array(details.prefix(AuditNote.detailed)) : []
+        self.queue.begin(chunks.count + told.count + 1)
         for (number, chunk) in chunks.enumerated() {
             let action = ActionRecord(
                 id: wish.id, kind: kind, at: started, actor: wish.actor, reason: wish.reason, filter: wish.filter,
@@ -64,12 +66,14 @@ package final class LetterActions {
             case .resolve: .succeeded
             case .restore: .deadlettered
             }
-        let note = AuditNote(
-            event: event, action: kind.rawValue, id: wish.id, actor: wish.actor, reason: wish.reason,
-            filter: wish.filter, counts: [("letters", letters.count)], letter: letters.count == 1 ? single : nil,
-            startedAt: started, finishedAt: self.clock.wall())
-        note.write(domain: self.domain, into: &self.draft)
-        try self.queue.send(self.draft, to: self.domain.auditTopic, number: chunks.count)
+        for (number, letter) in (told + [single]).enumerated() {
+            let note = AuditNote(
+                event: event, action: kind.rawValue, id: wish.id, actor: wish.actor, reason: wish.reason,
+                filter: wish.filter, counts: [("letters", number < told.count ? 1 : letters.count)], letter: letter,
+                startedAt: started, finishedAt: self.clock.wall())
+            note.write(domain: self.domain, into: &self.draft)
+            try self.queue.send(self.draft, to: self.domain.auditTopic, number: chunks.count + number)
+        }
         try self.finish()
     }
 

@@ -16,6 +16,10 @@ struct Flight: Sendable {
     /// The broker has the note of what is about to be sent.
     var isNoted = false
     var isSent = false
+    /// Its letters' audit events are on their way.
+    var isAudited = false
+    /// Audit events that the broker has said nothing of.
+    var openAudits = 0
     /// The note of the end is on its way.
     var isConfirming = false
     /// The broker has it.
@@ -31,7 +35,11 @@ struct Flight: Sendable {
     }
 
     mutating func take(_ report: SinkReport, index: Int) {
-        guard index < self.places.count, self.places[index].offset < 0, self.failures[index] == nil else { return }
+        guard index < self.places.count else {
+            self.openAudits -= 1
+            return
+        }
+        guard self.places[index].offset < 0, self.failures[index] == nil else { return }
         self.open -= 1
         if let failure = report.failure {
             self.failures[index] = failure

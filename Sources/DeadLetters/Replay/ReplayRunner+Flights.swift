@@ -10,7 +10,8 @@ extension ReplayRunner {
         }
         for index in self.flights.indices
         where self.flights[index].isSent && self.flights[index].open == 0 && !self.flights[index].isConfirming {
-            try self.settle(index)
+            if !self.flights[index].isAudited { try self.audit(index) }
+            if self.flights[index].openAudits == 0 { try self.settle(index) }
         }
         self.flights.removeAll { $0.isConfirming && $0.isConfirmed }
         if let failure = self.failure { throw failure }
@@ -112,7 +113,6 @@ extension ReplayRunner {
                 tag: item.lane, id: self.editedID ?? item.letter.id,
                 place: LetterCoordinate(topic: target.topic, partition: place.partition, offset: place.offset))
         }
-        self.lastLetter = flight.items.last?.letter ?? self.lastLetter
         let done = flight.done(at: self.world.clock.wall())
         self.flights[position].isConfirming = true
         try LedgerWriter.write(done, into: &self.draft)
@@ -181,12 +181,40 @@ extension ReplayRunner {
     }
 
     private func auditNote() -> AuditNote {
-        let counts = self.job.counts
-        let isSingle = counts.sent == 1 && counts.quarantined == 0
-        return AuditNote(
+        self.auditNote(of: self.onlyLetter, counts: self.job.counts.named, state: self.job.state.rawValue)
+    }
+
+    private func auditNote(
+        of letter: DeadLetter?, counts: [(name: String, count: Int)], state: String? = nil
+    ) -> AuditNote {
+        AuditNote(
             event: .replayed, action: self.editedData == nil ? "replay" : "edit and replay", id: self.job.id,
             actor: self.job.options.actor, reason: self.job.options.reason, filter: self.job.options.filter,
-            counts: counts.named, letter: isSingle ? self.lastLetter : nil, state: self.job.state.rawValue,
-            startedAt: self.started, finishedAt: self.job.updatedAt)
+            counts: counts, letter: letter, state: state, startedAt: self.started,
+            finishedAt: self.world.clock.wall())
+    }
+
+    /// The first letters of a job have an event each, sent before their arrival is noted.
+    private func audit(_ position: Int) throws {
+        self.flights[position].isAudited = true
+        let flight = self.flights[position]
+        guard self.audited < AuditNote.detailed else { return }
+        var letters = flight.items.enumerated().filter { $0.element.target != nil && flight.failures[$0.offset] == nil }
+            .map(\.element.letter)
+        guard let first = letters.first else { return }
+        if self.job.counts.sent == 0, letters.count == 1 {
+            self.onlyLetter = first
+            return
+        }
+        if let onlyLetter { letters.insert(onlyLetter, at: 0) }
+        self.onlyLetter = nil
+        letters = Array(letters.prefix(AuditNote.detailed - self.audited))
+        self.audited += letters.count
+        self.flights[position].openAudits = letters.count
+        for (number, letter) in letters.enumerated() {
+            self.auditNote(of: letter, counts: [("letters", 1)]).write(domain: self.domain, into: &self.draft)
+            try self.queue(
+                to: self.domain.auditTopic, .letter(flight: flight.number, index: flight.items.count + number))
+        }
     }
 }

@@ -46,8 +46,10 @@ package final class ReplayRunner {
     var openNotes = 0
     /// What is wrong with the way to the broker.
     var failure: DeadLetterError?
-    /// The last letter that was sent: of a job of one letter the audit tells which.
-    var lastLetter: DeadLetter?
+    /// The only letter sent so far: the job's own event tells of it, unless more follow.
+    var onlyLetter: DeadLetter?
+    /// Letters that have an audit event of their own.
+    var audited = 0
     var lastProgress: Int64 = 0
     let started: Int64
     private var number: Int

@@ -73,10 +73,10 @@ struct LetterChange {
         let text = try selection.text(topic: session.topic)
         var letters: [LetterCoordinate] = []
         var leftOut: [String: Int] = [:]
-        var single: DeadLetter?
+        var details: [DeadLetter] = []
         let report = try session.scan(try session.filter(selection)) { letter, state in
             if self.applies(to: state) {
-                single = letters.isEmpty ? letter : nil
+                if details.count < AuditNote.detailed { details.append(letter) }
                 letters.append(letter.coordinate)
             } else {
                 leftOut[state.rawValue, default: 0] += 1
@@ -97,7 +97,7 @@ struct LetterChange {
             let actions = LetterActions(
                 domain: session.domain, ledger: session.ledger, sink: try session.writer(), clock: session.clock)
             try actions.apply(
-                self.kind, to: letters, single: single,
+                self.kind, to: letters, details: details,
                 .init(
                     id: id, actor: self.change.name, reason: self.change.reason ?? "", filter: text,
                     topic: session.topic))

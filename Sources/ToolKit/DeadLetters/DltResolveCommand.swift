@@ -65,7 +65,7 @@ struct DltResolveCommand: AsyncParsableCommand {
             // First the event: a crash between the two leaves the letter parked, and a repeat has the same id.
             try actions.publish(result: result, of: letter, actor: self.change.name)
             try actions.apply(
-                .resolve, to: [letter.coordinate], single: letter,
+                .resolve, to: [letter.coordinate], details: [letter],
                 .init(
                     id: action, actor: self.change.name, reason: self.change.reason ?? "",
                     filter: try self.selection.text(topic: session.topic), topic: session.topic))
