@@ -4,7 +4,7 @@ package struct Pacer: Sendable {
     private let interval: Double
     private var next: Double?
     /// How much lost time is made up for: a pause of the broker must not become a flood.
-    private let slack = 100_000.0
+    private let slack = 300_000.0
 
     /// - Parameter rate: Letters a second; nil for no limit.
     package init(rate: Double?) { self.interval = rate.map { 1_000_000 / $0 } ?? 0 }
