@@ -58,8 +58,15 @@ package struct Tool: AsyncParsableCommand {
         }
         if let failure = StandardStream.output.failure {
             say("\(environment.name): standard output cannot be written: \(failure)")
-            Foundation.exit(code == 0 ? ToolExit.error.rawValue : code)
+            Self.leave(code == 0 ? ToolExit.error.rawValue : code)
         }
-        Foundation.exit(code)
+        Self.leave(code)
+    }
+
+    /// Ends the process without what C libraries do at an exit: OpenSSL tears its locks down then, while the thread of a
+    /// database connection that was closed a moment ago still uses them, and the process ends with a segmentation fault.
+    private static func leave(_ code: Int32) -> Never {
+        fflush(nil)
+        _exit(code)
     }
 }
