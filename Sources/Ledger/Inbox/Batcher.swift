@@ -56,6 +56,8 @@ final class Batcher<Item: Sendable>: Sendable {
         return taken
     }
 
+    var count: Int { self.state.withLock { $0.pending.count } }
+
     /// Takes those out that match; whether there were any.
     func remove(_ matches: (Item) -> Bool) -> Bool {
         self.state.withLock { state in

@@ -25,6 +25,8 @@ package final class PostgresLedger: CommandLedger {
         package var groupLimit = 512
         /// Commands in one shared transaction of handlers.
         package var transactionLimit = 32
+        /// After which a shared transaction takes no further command.
+        package var gatherLimit: Duration = .milliseconds(20)
         /// How long a handler may leave its transaction open without asking the database for anything.
         package var openLimit: Duration = .seconds(5)
         /// Is told of batches whose commands end.
@@ -41,7 +43,7 @@ package final class PostgresLedger: CommandLedger {
     private let configuration: PostgresConfiguration
     private let lookups = Batcher<Lookup>()
     private let records = Batcher<Recording>()
-    private let groups: TransactionGroups
+    let groups: TransactionGroups
     private let nextRun = Atomic<Int64>(Int64.random(in: .min ... .max))
 
     private struct Lookup: Sendable {

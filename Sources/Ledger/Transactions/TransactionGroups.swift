@@ -23,6 +23,9 @@ final class TransactionGroups: Sendable {
 
     func add(_ scope: PostgresScope) -> Bool { self.queue.add(scope) }
 
+    /// Commands that wait for a transaction.
+    var waiting: Int { self.queue.count }
+
     func close() { self.queue.close() }
 
     /// Tells of batches whose commands have ended.
@@ -71,7 +74,7 @@ final class TransactionGroups: Sendable {
                         }
                         // One that waits long must not hold up the commit of those that are finished.
                         guard !isAlone, done.count < self.settings.transactionLimit,
-                            .now - started < .milliseconds(20)
+                            .now - started < self.settings.gatherLimit
                         else { break }
                         next = self.queue.more(limit: 1).first
                     }

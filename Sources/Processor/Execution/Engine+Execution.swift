@@ -240,6 +240,11 @@ extension Engine {
                 retryAfter: error.retryAfter)
         case .failure(let error as PoisonReason):
             failure = AttemptFailure(failureClass: .poison, code: error.code, message: error.message)
+        case .failure(let error as DatabaseError):
+            // Without values: names of constraints at most.
+            failure = AttemptFailure(
+                failureClass: .transient, code: error.constraint == nil ? "DATABASE_ERROR" : "CONSTRAINT_VIOLATED",
+                message: error.description.cut(toBytes: AttemptFailure.messageLimit))
         case .failure(is CancellationError) where !wasCancelled:
             failure = AttemptFailure(failureClass: .transient, code: "CANCELLED", message: "the handler was cancelled")
         case .failure(let error):
