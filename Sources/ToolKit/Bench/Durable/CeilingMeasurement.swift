@@ -66,7 +66,12 @@ struct CeilingMeasurement: Sendable {
             try await group.waitForAll()
         }
         let time = ContinuousClock.now - start
+        // A ceiling of rows that are not there would be none.
+        let there: Int = try await connection.query("SELECT count(*) FROM adjutant.bench_ceiling").only.get(0)
         try await connection.script("DROP TABLE adjutant.bench_ceiling")
+        guard there == share * Self.connections else {
+            throw ToolError(.error, "the ceiling was to load \(share * Self.connections) rows, and \(there) are there")
+        }
         return Double(share * Self.connections) / (time / .seconds(1))
     }
 
