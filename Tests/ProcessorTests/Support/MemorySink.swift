@@ -126,5 +126,7 @@ final class MemorySink: EventSink {
             self.receiver.undeliverable(
                 entry.work, topic: entry.record.topic, failure: DeliveryFailure(kind: .dropped, message: "closed"))
         }
+        // What was taken for delivery before is still being reported.
+        self.queue.sync {}
     }
 }
