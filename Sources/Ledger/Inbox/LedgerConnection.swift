@@ -12,16 +12,24 @@ final class LedgerConnection: @unchecked Sendable {
 
     /// In which its writer counts the progress of batches.
     let shard: Int32
+    /// Only the ledger's own statements run here, none of handlers.
+    private let isOwn: Bool
 
-    init(configuration: PostgresConfiguration, shard: Int32, logger: Logger) {
+    init(configuration: PostgresConfiguration, shard: Int32, isOwn: Bool, logger: Logger) {
+        self.isOwn = isOwn
         self.shard = shard
         self.configuration = configuration
         self.logger = logger
     }
 
+    /// The ledger's own statements find rows by their keys, and are to go on doing so: planned while the table is as good as
+    /// empty, they would be planned to read all of it, and be slower with each command that it remembers.
+    private static let plans = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
+
     func open() async throws -> PostgresConnection {
         if let connection = self.connection, connection.isUsable { return connection }
         let connection = try await PostgresConnection.connect(self.configuration, logger: self.logger)
+        if self.isOwn { try await connection.script(Self.plans) }
         self.connection = connection
         return connection
     }

@@ -72,7 +72,7 @@ package final class PostgresLedger: CommandLedger {
                 tasks.addTask { await self.serve(self.records, self.write) }
             }
             for _ in 0..<self.settings.transactions {
-                tasks.addTask { await self.groups.serve(self.makeConnection()) }
+                tasks.addTask { await self.groups.serve(self.makeConnection(isOwn: false)) }
             }
         }
     }
@@ -83,10 +83,10 @@ package final class PostgresLedger: CommandLedger {
         self.groups.close()
     }
 
-    func makeConnection() -> LedgerConnection {
+    func makeConnection(isOwn: Bool) -> LedgerConnection {
         LedgerConnection(
             configuration: self.configuration, shard: Int32.random(in: 0..<Int32(BatchProgressSQL.shards)),
-            logger: self.logger)
+            isOwn: isOwn, logger: self.logger)
     }
 
     /// A number for an attempt, to know its row by.
@@ -153,7 +153,7 @@ package final class PostgresLedger: CommandLedger {
     private func serve<Item: Sendable>(
         _ batcher: Batcher<Item>, _ work: (_ items: inout [Item], _ connection: LedgerConnection) async throws -> Void
     ) async {
-        let connection = self.makeConnection()
+        let connection = self.makeConnection(isOwn: true)
         while var items = await batcher.next(limit: self.settings.groupLimit) {
             while !items.isEmpty {
                 do {
