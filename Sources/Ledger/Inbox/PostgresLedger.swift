@@ -17,8 +17,8 @@ package final class PostgresLedger: CommandLedger {
     package struct Settings: Sendable {
         package var group: String
         package var worker: String
-        /// Connections that record, each with one group on its way.
-        package var recorders = 2
+        /// Connections that record, each with one group on its way: the fewer, the larger the groups, and the cheaper each command.
+        package var recorders = 1
         /// Connections for what handlers write.
         package var transactions = 4
         /// Commands in one group.
