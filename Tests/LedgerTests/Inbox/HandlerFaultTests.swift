@@ -27,7 +27,7 @@ import Testing
     func leftOpen() async throws {
         try await Inbox.with {
             $0.transactions = 1
-            $0.openLimit = .milliseconds(200)
+            $0.openLimit = .seconds(4)
         } _: { inbox in
             let slow = try inbox.command("slow")
             let scope = inbox.ledger.scope(of: slow)
@@ -43,7 +43,7 @@ import Testing
     func deafBody() async throws {
         try await Inbox.with {
             $0.transactions = 1
-            $0.openLimit = .milliseconds(200)
+            $0.openLimit = .seconds(4)
         } _: { inbox in
             let (release, ended) = (Moment(), Moment())
             let hung = try inbox.command("hung")
