@@ -478,7 +478,7 @@ static void apply_defaults(rd_kafka_conf_t *for_consumer, rd_kafka_conf_t *for_p
     set(for_consumer, "socket.nagle.disable", "true");
     set(for_producer, "socket.nagle.disable", "true");
     set(for_producer, "enable.idempotence", "true");
-    set(for_producer, "linger.ms", "5");
+    set(for_producer, "linger.ms", "2");
     set(for_producer, "queue.buffering.max.messages", "200000");
     set(for_producer, "queue.buffering.max.kbytes", "262144");
     set(for_producer, "batch.num.messages", "10000");

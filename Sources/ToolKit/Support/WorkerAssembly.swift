@@ -184,7 +184,7 @@ package struct WorkerAssembly: Sendable {
 
     package static func producerConfiguration(_ configuration: KafkaConfiguration) -> KafkaConfiguration {
         Self.withoutConsumerProperties(configuration).with(defaults: [
-            "client.id": "adjutant", "linger.ms": "5", "socket.nagle.disable": "true",
+            "client.id": "adjutant", "linger.ms": "2", "socket.nagle.disable": "true",
             "message.max.bytes": "16777216",
             "queue.buffering.max.messages": "1000000", "queue.buffering.max.kbytes": "262144",
         ])

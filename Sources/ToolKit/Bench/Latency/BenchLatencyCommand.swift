@@ -9,7 +9,7 @@ struct BenchLatencyCommand: AsyncParsableCommand {
             were meant to leave, so that a stall is not left out. An observer reads lab.results from its end on. The \
             handlers take no time; what is measured is the way there and back: producer, broker, worker, broker, \
             consumer. The yardstick, a raw librdkafka loop in C, has the same load in the same run. The sender waits up \
-            to 1 ms for a batch to fill, both subjects up to 5 ms (linger.ms). On the embedded broker all sides fetch \
+            to 1 ms for a batch to fill, both subjects up to 2 ms (linger.ms). On the embedded broker all sides fetch \
             with fetch.wait.max.ms=1, as it holds an idle fetch for the whole wait; it gives one batch of a partition at \
             a time and can be what limits a high rate.
 
