@@ -7,20 +7,14 @@ extension ToolError {
             self.init(error)
             return
         }
-        self.init(Self.exit(error), "\(error)")
+        self.init(error.code == .migration ? .denied : Self.exit(error) ?? Self.otherwise(error), "\(error)")
     }
 
-    private static func exit(_ error: PostgresError) -> ToolExit {
-        if error.code == .configuration { return .usage }
-        if error.code == .migration { return .denied }
-        if let state = error.sqlState {
-            if state == .insufficientPrivilege || state.category == "28" { return .denied }
-            if state.category == "3D" { return .notFound }
-        }
+    /// Somebody else is at it, or the data do not fit.
+    private static func otherwise(_ error: PostgresError) -> ToolExit {
         switch error.kind {
-        case .reconnect, .timeout, .resources, .unknownCommit: return .unreachable
-        case .retry, .constraint: return .denied
-        case .fatal: return .error
+        case .retry, .constraint: .denied
+        default: .error
         }
     }
 }

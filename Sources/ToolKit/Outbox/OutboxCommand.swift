@@ -31,8 +31,7 @@ struct OutboxRelayCommand: AsyncParsableCommand {
 
     @OptionGroup var connection: ConnectionOptions
 
-    @Option(name: .customLong("database-url"), help: "PostgreSQL, as libpq spells it")
-    var databaseURL: String?
+    @OptionGroup var database: DatabaseURLOption
 
     @Option(help: "The relay's name in `outbox status`; host and process id when absent")
     var name: String?
@@ -42,7 +41,7 @@ struct OutboxRelayCommand: AsyncParsableCommand {
 
     func run() async throws {
         var settings = try self.connection.settings()
-        try settings.set("database.url", self.databaseURL, flag: "database-url")
+        try settings.setDatabaseURL(self.database.url)
         try settings.set("worker.name", self.name, flag: "name")
         try settings.set("log.level", self.logLevel, flag: "log-level")
         let logger = try settings.logger()

@@ -16,12 +16,7 @@ struct OutboxStatusCommand: AsyncParsableCommand {
               ADJUTANT_DATABASE_URL=postgres://localhost/shop adjutant outbox status -o json
             """)
 
-    @Option(name: .customLong("database-url"), help: "PostgreSQL, as libpq spells it")
-    var databaseURL: String?
-
-    @Option(help: "A YAML file with settings")
-    var config: String?
-
+    @OptionGroup var options: DatabaseOptions
     @OptionGroup var output: OutputOptions
 
     struct Row: Encodable {
@@ -34,8 +29,7 @@ struct OutboxStatusCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        var settings = try Settings.load(file: self.config)
-        try settings.set("database.url", self.databaseURL, flag: "database-url")
+        let settings = try self.options.settings()
         let configuration = try settings.database()
         let logger = try settings.logger(default: .warning)
         let status: OutboxStatus

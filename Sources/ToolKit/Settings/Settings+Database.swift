@@ -51,22 +51,22 @@ extension ToolError {
             self.init(error)
             return
         }
-        let exit: ToolExit
-        if error.sqlState?.category == "28" || error.sqlState == .insufficientPrivilege {
-            exit = .denied
-        } else if error.sqlState?.category == "3D" {
-            exit = .notFound
-        } else {
-            switch (error.code, error.kind) {
-            case (.configuration, _): exit = .usage
-            case (.connectFailed, _), (.connectionLost, _), (.poolTimeout, _): exit = .unreachable
-            case (_, .reconnect), (_, .timeout), (_, .resources), (_, .unknownCommit): exit = .unreachable
-            default: exit = .error
-            }
-        }
+        let isAway = [.connectFailed, .connectionLost, .poolTimeout].contains(error.code)
+        let exit = Self.exit(error) ?? (isAway ? .unreachable : .error)
         // A table or the whole schema is missing.
         let isBare = error.sqlState == .undefinedTable || error.sqlState?.category == "3F"
         let hint = isBare ? "; apply the migrations to the database first" : ""
         self.init(exit, "the database: \(error)\(hint)")
+    }
+
+    /// The exit code where it is the same for all that use the database.
+    static func exit(_ error: PostgresError) -> ToolExit? {
+        if error.code == .configuration { return .usage }
+        if error.sqlState == .insufficientPrivilege || error.sqlState?.category == "28" { return .denied }
+        if error.sqlState?.category == "3D" { return .notFound }
+        switch error.kind {
+        case .reconnect, .timeout, .resources, .unknownCommit: return .unreachable
+        case .retry, .constraint, .fatal: return nil
+        }
     }
 }
