@@ -22,12 +22,6 @@ final class Batcher<Item: Sendable>: Sendable {
         return isTaken
     }
 
-    /// Puts items back, before all others.
-    func putBack(_ items: [Item]) {
-        guard !items.isEmpty else { return }
-        self.state.withLock { $0.pending.insert(contentsOf: items, at: 0) }
-    }
-
     /// Waits for something to do; nil once it is closed and empty.
     func next(limit: Int) async -> [Item]? {
         await withCheckedContinuation { continuation in

@@ -52,12 +52,7 @@ final class LedgerConnection: @unchecked Sendable {
         try? await Task.sleep(for: .milliseconds(min(1000, 20 << min(self.failures, 6))))
     }
 
-    /// Gives the connection up, whatever it does.
-    func discard() {
-        self.connection?.close()
-        self.connection = nil
-    }
-
+    /// Gives the connection up, whatever it does; the next call opens another one.
     func close() {
         self.connection?.close()
         self.connection = nil

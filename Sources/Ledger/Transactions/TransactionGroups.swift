@@ -107,7 +107,7 @@ final class TransactionGroups: Sendable {
             for entry in done { entry.answer.resume(returning: .undone(reason: "\(error)")) }
             return
         }
-        connection.discard()
+        connection.close()
         var left = done
         while !left.isEmpty {
             left.removeAll { entry in
@@ -175,7 +175,7 @@ final class TransactionGroups: Sendable {
                     scope.refuse(Self.leftOpen)
                     continuation.resume(throwing: PostgresScope.lost)
                     // The body may come back and go on writing: not in anybody else's share of the transaction.
-                    connection.discard()
+                    connection.close()
                     throw PostgresError(
                         code: .closed, kind: .reconnect,
                         message: "a handler left its transaction open, which had to be given up")
