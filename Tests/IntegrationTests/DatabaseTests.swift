@@ -38,7 +38,7 @@ extension IntegrationTests {
         private static func waitForWaiter(_ shop: Shop) async throws {
             let limit = ContinuousClock.now + .seconds(20)
             while try await shop.query(
-                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'adjutant'"
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'adjutant'"
             ).only.get(0, as: Int.self) == 0 {
                 guard ContinuousClock.now < limit else { throw HarnessError("nobody waits for the lock") }
                 try await Task.sleep(for: .milliseconds(20))

@@ -128,7 +128,8 @@ struct OutboxRelayTests {
                 try await lab.running(lab.relay()) {
                     try await self.sleeps(lab)
                     try await lab.database.query(
-                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+                    )
                     try await lab.put(keys: 1, from: 2, count: 1)
                     try await lab.wait("the event behind the lost notification") { witness.distinct == 3 }
                 }

@@ -44,7 +44,8 @@ import Testing
                 try await Task.sleep(for: .milliseconds(2))
             }
             _ = try await database.count(
-                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'runner-0'")
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'runner-0'"
+            )
             runners[0].cancel()
             try await database.wait(for: 10_000, seconds: 60, "SELECT count(*) FROM adjutant.outbox")
             try await database.wait(
@@ -81,7 +82,8 @@ import Testing
         try await self.withRunners(1, on: database, longestSleep: .seconds(600)) { _ in
             try await database.wait(
                 for: 1,
-                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'runner-0' AND query LIKE 'LISTEN%'")
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'runner-0' AND query LIKE 'LISTEN%'"
+            )
             let store = ScheduleStore(database.connection)
             try await store.add(
                 ScheduleDraft(domain: "lab", type: "lab.run", timing: .after(.milliseconds(50))))
@@ -94,9 +96,12 @@ import Testing
         let database = try await Database.make()
         try await self.withRunners(1, on: database) { _ in
             try await database.wait(
-                for: 2, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'runner-0'")
+                for: 2,
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'runner-0'"
+            )
             _ = try await database.count(
-                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'runner-0'")
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'runner-0'"
+            )
             try await ScheduleStore(database.connection).add(
                 ScheduleDraft(domain: "lab", type: "lab.run", timing: .after(.zero)))
             try await database.wait(for: 1, "SELECT count(*) FROM adjutant.outbox")
