@@ -21,7 +21,7 @@ extension IntegrationTests {
 
         private static func run(count: Int, kills: Int, crashes: Int) async throws {
             let seed = UInt64.random(in: 0..<1_000_000)
-            print("accounts: the seed is \(seed)")
+            FileHandle.standardError.write(Data("accounts: the seed is \(seed)\n".utf8))
             let accounts = Accounts(count: count, accounts: 100, seed: seed)
             try await Shop.with { shop in
                 var workers = [try await shop.worker("w1"), try await shop.worker("w2")]
@@ -96,7 +96,9 @@ extension IntegrationTests {
             ).only.get(0)
             #expect(finished == accounts.ids.count)
             let repeats = contents.outcomes.values.count { $0.count > 1 }
-            print("accounts: \(accounts.messages.count) records, \(repeats) commands with a repeated outcome")
+            FileHandle.standardError.write(
+                Data("accounts: \(accounts.messages.count) records, \(repeats) commands with a repeated outcome\n".utf8)
+            )
         }
     }
 }
