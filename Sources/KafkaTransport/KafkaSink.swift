@@ -16,6 +16,10 @@ package final class KafkaSink: EventSink {
     private let truncatable: Set<String>
     private let state: Mutex<State>
     private let threadEnded = DispatchSemaphore(value: 0)
+    /// Held by whoever takes reports; what it holds is the space for them, used again.
+    private let reports = Mutex<[Work]>([])
+    private let isLeftToCallers = Atomic<Bool>(false)
+    private let back = DispatchSemaphore(value: 0)
 
     private struct State {
         var current: KafkaProducer
@@ -70,6 +74,19 @@ package final class KafkaSink: EventSink {
 
     package func flushSoon() {}
 
+    package func report() {
+        _ = self.reports.withLockIfAvailable { works in
+            let (current, isClosing) = self.state.withLock { ($0.current, $0.isClosing) }
+            guard !isClosing else { return }
+            self.serve(current, resendThrough: current, milliseconds: 0, works: &works, isClosing: false)
+        }
+    }
+
+    package func leaveReports(toCallers: Bool) {
+        let before = self.isLeftToCallers.exchange(toCallers, ordering: .acquiringAndReleasing)
+        if before, !toCallers { self.back.signal() }
+    }
+
     package func flush(milliseconds: Int) -> Bool {
         let limit = Date(timeIntervalSinceNow: Double(milliseconds) / 1000)
         while self.state.withLock({ $0.current.outstanding }) > 0 {
@@ -85,6 +102,7 @@ package final class KafkaSink: EventSink {
             return [state.current] + state.retired
         }
         for producer in producers { producer.purge() }
+        self.leaveReports(toCallers: false)
         self.state.withLock { $0.current }.wake()
         self.threadEnded.wait()
         for producer in producers { producer.close() }
@@ -92,26 +110,39 @@ package final class KafkaSink: EventSink {
 
     // MARK: - Delivery reports
 
+    private static let eventsAtOnce = 64
+
     private func serve() {
-        var works: [Work] = []
         while true {
-            let (current, retired, isClosing) = self.state.withLock { ($0.current, $0.retired, $0.isClosing) }
-            for producer in retired where producer.outstanding > 0 {
-                self.serve(producer, resendThrough: current, milliseconds: 0, works: &works, isClosing: isClosing)
+            var wait = 100
+            if self.isLeftToCallers.load(ordering: .acquiring) {
+                // Whoever takes them may be kept elsewhere for a while.
+                _ = self.back.wait(timeout: .now() + .milliseconds(10))
+                wait = 0
             }
-            if !retired.isEmpty, retired.allSatisfy({ $0.outstanding == 0 }) {
-                self.state.withLock { $0.isReplacing = false }
-            }
-            self.serve(
-                current, resendThrough: current, milliseconds: retired.isEmpty && !isClosing ? 100 : 5, works: &works,
-                isClosing: isClosing)
-            guard isClosing else { continue }
-            let left = ([current] + retired).filter { $0.outstanding > 0 }
-            if left.isEmpty { break }
-            // A record may have slipped in behind the first purge.
-            for producer in left { producer.purge() }
+            if self.reports.withLock({ self.serve(milliseconds: wait, works: &$0) }) { break }
         }
         self.threadEnded.signal()
+    }
+
+    /// - Returns: Whether the sink is closing and everything has been reported.
+    private func serve(milliseconds: Int, works: inout [Work]) -> Bool {
+        let (current, retired, isClosing) = self.state.withLock { ($0.current, $0.retired, $0.isClosing) }
+        for producer in retired where producer.outstanding > 0 {
+            self.serve(producer, resendThrough: current, milliseconds: 0, works: &works, isClosing: isClosing)
+        }
+        if !retired.isEmpty, retired.allSatisfy({ $0.outstanding == 0 }) {
+            self.state.withLock { $0.isReplacing = false }
+        }
+        self.serve(
+            current, resendThrough: current,
+            milliseconds: retired.isEmpty && !isClosing ? milliseconds : min(milliseconds, 5), works: &works,
+            isClosing: isClosing)
+        guard isClosing else { return false }
+        let left = ([current] + retired).filter { $0.outstanding > 0 }
+        // A record may have slipped in behind the first purge.
+        for producer in left { producer.purge() }
+        return left.isEmpty
     }
 
     private func serve(
@@ -120,28 +151,34 @@ package final class KafkaSink: EventSink {
     ) {
         var failures: [(Work, KafkaError.Code, String)] = []
         var needsNew = false
-        producer.serve(
-            milliseconds: milliseconds,
-            resendThrough: { code, topic in
-                !isClosing && (!code.isHopeless || self.mayTruncate(code, topic)) ? target : nil
-            },
-            failed: { error in
-                if error.isFatal {
-                    needsNew = true
-                    self.logger.error("the producer failed for good", metadata: ["error": "\(error)"])
-                } else {
-                    self.logger.warning("producer", metadata: ["error": "\(error)"])
-                }
-            },
-            { delivery in
-                guard let opaque = delivery.opaque else { return }
-                let work = Unmanaged<Work>.fromOpaque(opaque).takeRetainedValue()
-                if let error = delivery.error {
-                    failures.append((work, error, delivery.topic))
-                } else {
-                    works.append(work)
-                }
-            })
+        var wait = milliseconds
+        // Each partition's acknowledgements come as an event of their own.
+        for _ in 0..<Self.eventsAtOnce {
+            let count = producer.serve(
+                milliseconds: wait,
+                resendThrough: { code, topic in
+                    !isClosing && (!code.isHopeless || self.mayTruncate(code, topic)) ? target : nil
+                },
+                failed: { error in
+                    if error.isFatal {
+                        needsNew = true
+                        self.logger.error("the producer failed for good", metadata: ["error": "\(error)"])
+                    } else {
+                        self.logger.warning("producer", metadata: ["error": "\(error)"])
+                    }
+                },
+                { delivery in
+                    guard let opaque = delivery.opaque else { return }
+                    let work = Unmanaged<Work>.fromOpaque(opaque).takeRetainedValue()
+                    if let error = delivery.error {
+                        failures.append((work, error, delivery.topic))
+                    } else {
+                        works.append(work)
+                    }
+                })
+            guard count > 0 else { break }
+            wait = 0
+        }
         if needsNew, !isClosing { self.replace(producer) }
         if !works.isEmpty {
             self.receiver.delivered(works)

@@ -10,7 +10,8 @@ import Tracing
 /// sink, and commits what is done.
 ///
 /// Threads: the **intake** polls the source and looks after time (due retries, timeouts, commits); the **lane** threads
-/// run handlers; the **sink's** own thread brings delivery reports. They meet in one `Dispatcher` under one lock, held
+/// run handlers; the **sink's** own thread brings delivery reports. Under load on few cores a lane thread does the
+/// polling, too, and takes its own reports: see ``SharedIntake``. They meet in one `Dispatcher` under one lock, held
 /// for a few operations at a time and never while anything else is called.
 ///
 /// The way of a record: `Engine+Intake` → `Dispatcher` (its lane's turn) → `Engine+Execution` → `Engine+Completion` →
@@ -25,10 +26,17 @@ package final class Engine: Sendable {
     let source: any CommandSource
     /// What remembers finished commands; nil without a database.
     let ledger: (any CommandLedger)?
-    let executor = LaneExecutor()
+    let executor: LaneExecutor
     let dispatcher: Mutex<Dispatcher>
     let workers = Mutex<[Worker]>([])
     let control = Mutex(Control())
+    /// Held by whoever takes the intake's turn.
+    let intake = Mutex(IntakeState())
+    /// Lane threads take the intake's turns: see ``SharedIntake``.
+    let isIntakeShared = Atomic<Bool>(false)
+    let turnsOfLanes = Atomic<Int>(0)
+    /// What the intake thread rests on while lane threads poll.
+    let calm = RoomSignal()
     let room = RoomSignal()
     package let counters = EngineCounters()
     let metrics: EngineMetrics
@@ -57,6 +65,7 @@ package final class Engine: Sendable {
         self.source = source
         self.ledger = ledger
         self.settings = settings
+        self.executor = LaneExecutor(cores: settings.cores)
         self.group = group
         self.reader = EnvelopeReader(limits: limits)
         self.clock = clock
@@ -103,6 +112,7 @@ package final class Engine: Sendable {
         self.control.withLock { $0.stopRequested = true }
         self.source.wake()
         self.room.signal()
+        self.calm.signal()
     }
 
     func fail(_ failure: SourceFailure) {

@@ -1,7 +1,11 @@
+import Foundation
+
 /// The engine's limits and intervals.
 package struct EngineSettings: Sendable {
     /// Handlers running at once.
     package var concurrency = 256
+    /// The machine's cores; with one or two of them threads are woken sparingly.
+    var cores = ProcessInfo.processInfo.activeProcessorCount
     /// Threads that run handlers.
     package var threads = 2
     /// Threads that may be started besides, each in place of one that a handler blocks.

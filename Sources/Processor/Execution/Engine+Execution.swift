@@ -35,6 +35,12 @@ extension Engine {
 
     /// Finds something to do for a lane thread: wakes or makes a worker when a command is ready.
     func refill() -> LaneExecutor.Refill {
+        let found = self.startNext()
+        guard found == .nothing, self.takeTurnOfLane() else { return found }
+        return self.startNext()
+    }
+
+    private func startNext() -> LaneExecutor.Refill {
         let (step, hasMore): (Step, Bool) = self.dispatcher.withLock { dispatcher in
             (Self.nextStep(&dispatcher), dispatcher.ready.count > 1)
         }

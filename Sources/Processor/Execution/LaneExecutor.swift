@@ -23,7 +23,10 @@ final class LaneExecutor: TaskExecutor, @unchecked Sendable {
     /// wait for each other; the intake wakes another one when commands take long (see `Engine.shareLoad`).
     private let isEager: Bool
 
-    init(cores: Int = ProcessInfo.processInfo.activeProcessorCount) { self.isEager = cores > 2 }
+    /// Whether threads are woken sparingly.
+    var isFrugal: Bool { !self.isEager }
+
+    init(cores: Int) { self.isEager = cores > 2 }
 
     /// Jobs waiting: a worker that never suspends looks here and steps back.
     private let backlog = Atomic<Int>(0)

@@ -10,8 +10,10 @@ struct Revoke {
     let deadline: Int64
 }
 
-/// The intake's own memory; one thread, no lock.
+/// The intake's own memory; it belongs to whoever takes a turn.
 struct IntakeState {
+    /// Called when the first partitions are assigned.
+    var ready: (@Sendable () -> Void)?
     var batch = SourceBatch()
     /// Revokes that wait until what runs of their partitions has finished, each answered by itself.
     var revoking: [Revoke] = []
@@ -32,25 +34,10 @@ struct IntakeState {
 }
 
 extension Engine {
-    /// The loop of the intake thread.
-    func runIntake(ready: @Sendable () -> Void) {
-        var state = IntakeState()
-        while true {
-            let now = self.clock.monotonic()
-            let wait = self.doWhatIsDue(now: now, &state)
-            if self.advanceStop(now: now, &state) { break }
-            self.advanceRevoke(now: now, &state)
-            self.report(now: now, &state)
-            self.takeIn(now: now, wait: wait, &state)
-            self.handleEvent(&state, ready: ready)
-        }
-        self.ended()
-    }
-
     // MARK: - Time
 
     /// Releases due commands, looks after timeouts, commits; returns how long the poll may wait, in milliseconds.
-    private func doWhatIsDue(now: Int64, _ state: inout IntakeState) -> Int {
+    func doWhatIsDue(now: Int64, _ state: inout IntakeState) -> Int {
         let (nextDue, hasReady, isRunning, isReady) = self.dispatcher.withLock { dispatcher in
             let before = dispatcher.ready.count
             var due = dispatcher.releaseDue(now: now)
@@ -105,15 +92,21 @@ extension Engine {
 
     // MARK: - Records
 
-    private func takeIn(now: Int64, wait: Int, _ state: inout IntakeState) {
+    /// Lets partitions go on that were paused and have room again.
+    ///
+    /// - Returns: Whether the worker has room for more, and for how much.
+    @discardableResult
+    func makeRoom(_ state: borrowing IntakeState) -> (hasRoom: Bool, limit: PollLimit) {
+        let hadRoom = state.noRoomSince == nil
+        let pausedAll = state.pausedAll
         let (hasRoom, toResume, limit) = self.dispatcher.withLock { dispatcher in
             let stopping = dispatcher.phase != .running
-            let room = state.noRoomSince == nil ? dispatcher.hasRoom : dispatcher.hasAmpleRoom
+            let room = hadRoom ? dispatcher.hasRoom : dispatcher.hasAmpleRoom
             dispatcher.intakeWaits = !room && !stopping
             var resume: [TopicPartition] = []
             if room, !stopping {
                 for slot in dispatcher.slots.values where slot.state == .active {
-                    if slot.isPaused ? dispatcher.isRoomy(slot) : state.pausedAll {
+                    if slot.isPaused ? dispatcher.isRoomy(slot) : pausedAll {
                         slot.isPaused = false
                         resume.append(slot.partition)
                     }
@@ -122,11 +115,18 @@ extension Engine {
             return (room, resume, dispatcher.pollLimit())
         }
         if !toResume.isEmpty { self.source.resume(toResume) }
+        return (hasRoom, limit)
+    }
+
+    func takeIn(now: Int64, wait: Int, _ state: inout IntakeState) {
+        let (hasRoom, limit) = self.makeRoom(state)
         if hasRoom {
             state.noRoomSince = nil
             state.pausedAll = false
             self.source.poll(milliseconds: wait, limit: limit, into: &state.batch)
-            self.accept(&state.batch)
+            let count = self.accept(&state.batch)
+            if count > 0 { self.executor.nudge() }
+            if count >= SharedIntake.worthwhile { self.shareIntake() }
             return
         }
         // Without room nothing is taken for a moment; when that lasts, everything is paused, so that polling, which
@@ -141,14 +141,17 @@ extension Engine {
             // What was fetched before the pause may still come, one by one.
             self.source.poll(
                 milliseconds: min(wait, 20), limit: PollLimit(records: 1, bytes: 1), into: &state.batch)
-            self.accept(&state.batch)
+            if self.accept(&state.batch) > 0 { self.executor.nudge() }
         } else {
             self.room.wait(milliseconds: max(1, min(wait, 50)))
         }
     }
 
-    private func accept(_ batch: inout SourceBatch) {
-        guard !batch.records.isEmpty else { return }
+    /// - Returns: How many records there were.
+    @discardableResult
+    func accept(_ batch: inout SourceBatch) -> Int {
+        let count = batch.records.count
+        guard count > 0 else { return 0 }
         let now = self.clock.wall()
         let monotonic = self.clock.monotonic()
         let toPause = self.dispatcher.withLock { dispatcher -> [TopicPartition] in
@@ -174,7 +177,7 @@ extension Engine {
         if self.metrics.isEnabled { self.countConsumed(batch.records) }
         batch.records.removeAll(keepingCapacity: true)
         if !toPause.isEmpty { self.source.pause(toPause) }
-        self.executor.nudge()
+        return count
     }
 
     private func countConsumed(_ records: [Record]) {
@@ -217,7 +220,7 @@ extension Engine {
 
     // MARK: - Events
 
-    private func handleEvent(_ state: inout IntakeState, ready: @Sendable () -> Void) {
+    func handleEvent(_ state: inout IntakeState) {
         guard let event = state.batch.event else { return }
         state.batch.event = nil
         switch event {
@@ -227,7 +230,7 @@ extension Engine {
             if state.pausedAll { self.source.pause(partitions) }
             if !state.hasReported {
                 state.hasReported = true
-                ready()
+                state.ready?()
             }
         case .revoked(let partitions, let lost):
             self.startRevoke(partitions, lost: lost, &state)

@@ -8,6 +8,12 @@ package protocol EventSink: AnyObject, Sendable {
     ///
     /// - Parameter partition: The partition to use if the topic has it; negative for the one that the key hashes to.
     func send(_ record: borrowing OutgoingRecord, to topic: String, partition: Int32, for work: Work) -> SendResult
+    /// Hands over the delivery reports that have come, on the caller's thread; does nothing while another thread is at
+    /// it. From any thread.
+    func report()
+    /// Whether threads call ``report()`` again and again, so that the sink's own thread need not wake for each report.
+    /// It still looks every few milliseconds.
+    func leaveReports(toCallers: Bool)
     /// Makes what is queued leave without waiting for more.
     func flushSoon()
     /// Waits until all is delivered or the time is up; true when nothing is left. Blocks: never call it on a task.
@@ -45,7 +51,7 @@ package struct DeliveryFailure: Error, Sendable, CustomStringConvertible {
     package var description: String { self.message }
 }
 
-/// Takes delivery reports, in batches, on the sink's own thread.
+/// Takes delivery reports, in batches, on the sink's own thread or on one that asks for them; one batch at a time.
 package protocol DeliveryReceiver: AnyObject, Sendable {
     /// One entry for each delivered record: its work.
     func delivered(_ works: [Work])

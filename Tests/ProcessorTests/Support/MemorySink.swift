@@ -114,6 +114,10 @@ final class MemorySink: EventSink {
 
     func flushSoon() {}
 
+    func report() {}
+
+    func leaveReports(toCallers: Bool) {}
+
     func flush(milliseconds: Int) -> Bool { self.state.value.queued.isEmpty }
 
     func close() {
