@@ -19,7 +19,7 @@ package struct KafkaDelivery {
 package final class KafkaProducer: Sendable {
     let handle: KafkaHandle
     /// The topics known from the start, looked through in order: a handful, and the busiest first.
-    private let known: [(name: String, handle: TopicHandle)]
+    private let known: [KnownTopic]
     private let topics = Mutex<[String: TopicHandle]>([:])
 
     /// `@unchecked Sendable`: topic handles are thread-safe by librdkafka's promise.
@@ -28,7 +28,36 @@ package final class KafkaProducer: Sendable {
         var partitions: Int32
     }
 
-    /// - Parameter topics: Topics to be sent to, with their numbers of partitions; others are opened when needed.
+    /// A topic that is opened by its first record. librdkafka's thread goes through all partitions of all open topics
+    /// whenever it wakes, so that those that are hardly ever written to should not be among them.
+    private final class KnownTopic: Sendable {
+        let name: String
+        let partitions: Int32
+        private let bits = Atomic<UInt>(0)
+        private let opening = Mutex<Void>(())
+
+        init(name: String, partitions: Int32) {
+            self.name = name
+            self.partitions = partitions
+        }
+
+        var handle: TopicHandle? {
+            OpaquePointer(bitPattern: self.bits.load(ordering: .acquiring)).map {
+                TopicHandle(pointer: $0, partitions: self.partitions)
+            }
+        }
+
+        func open(in producer: OpaquePointer) -> TopicHandle? {
+            self.opening.withLock { _ in
+                if self.bits.load(ordering: .relaxed) == 0, let pointer = rd_kafka_topic_new(producer, self.name, nil) {
+                    self.bits.store(UInt(bitPattern: pointer), ordering: .releasing)
+                }
+            }
+            return self.handle
+        }
+    }
+
+    /// - Parameter topics: Topics to be sent to, with their numbers of partitions; they too are opened when needed.
     package init(
         configuration: KafkaConfiguration, topics: [(name: String, partitions: Int32)] = [], logger: Logger
     ) throws(KafkaError) {
@@ -43,12 +72,7 @@ package final class KafkaProducer: Sendable {
             kind: .producer, configuration: configuration,
             events: RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS,
             logger: logger)
-        let pointer = self.handle.pointer
-        self.known = topics.compactMap { topic in
-            rd_kafka_topic_new(pointer, topic.name, nil).map {
-                (topic.name, TopicHandle(pointer: $0, partitions: topic.partitions))
-            }
-        }
+        self.known = topics.map { KnownTopic(name: $0.name, partitions: $0.partitions) }
     }
 
     /// Opens a topic that was not known from the start; the number of partitions bounds explicit ones.
@@ -63,7 +87,9 @@ package final class KafkaProducer: Sendable {
     }
 
     private func topic(_ name: String) -> TopicHandle? {
-        for (known, handle) in self.known where known == name { return handle }
+        for known in self.known where known.name == name {
+            return known.handle ?? known.open(in: self.handle.pointer)
+        }
         return self.topics.withLock { topics in
             if let topic = topics[name] { return topic }
             guard let pointer = rd_kafka_topic_new(self.handle.pointer, name, nil) else { return nil }
@@ -290,7 +316,7 @@ package final class KafkaProducer: Sendable {
 
     /// Frees everything; nobody else may be using the producer.
     package func close() {
-        for (_, topic) in self.known { rd_kafka_topic_destroy(topic.pointer) }
+        for topic in self.known { if let handle = topic.handle { rd_kafka_topic_destroy(handle.pointer) } }
         self.topics.withLock { topics in
             for topic in topics.values { rd_kafka_topic_destroy(topic.pointer) }
             topics.removeAll()
