@@ -12,19 +12,25 @@ package enum Identifier {
     package static func appendEventID(
         kind: StaticString, commandID bytes: [UInt8], _ span: ByteSpan, attempt: Int = 0, to buffer: inout [UInt8]
     ) {
-        var hasher = Insecure.SHA1()
-        self.namespace.withUnsafeBytes { hasher.update(bufferPointer: $0) }
-        kind.withUTF8Buffer { hasher.update(bufferPointer: UnsafeRawBufferPointer($0)) }
-        if attempt > 0 {
-            withUnsafeBytes(of: Int64(attempt).bigEndian) { hasher.update(bufferPointer: $0) }
-        }
-        bytes.withUnsafeBytes { hasher.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[span.range])) }
-        hasher.finalize().withUnsafeBytes { digest in
-            var high = UInt64(0)
-            var low = UInt64(0)
-            for position in 0..<8 { high = high << 8 | UInt64(digest[position]) }
-            for position in 8..<16 { low = low << 8 | UInt64(digest[position]) }
-            self.append(high: high, low: low, version: 5, to: &buffer)
+        let count = self.namespace.count + kind.utf8CodeUnitCount + 8 + Int(span.count)
+        withUnsafeTemporaryAllocation(byteCount: count, alignment: 8) { name in
+            var end = 0
+            func put(_ source: UnsafeRawBufferPointer) {
+                UnsafeMutableRawBufferPointer(rebasing: name[end...]).copyMemory(from: source)
+                end += source.count
+            }
+            self.namespace.withUnsafeBytes { put($0) }
+            kind.withUTF8Buffer { put(UnsafeRawBufferPointer($0)) }
+            if attempt > 0 { withUnsafeBytes(of: Int64(attempt).bigEndian) { put($0) } }
+            bytes.withUnsafeBytes { put(UnsafeRawBufferPointer(rebasing: $0[span.range])) }
+            var hasher = Insecure.SHA1()
+            hasher.update(bufferPointer: UnsafeRawBufferPointer(rebasing: name[..<end]))
+            hasher.finalize().withUnsafeBytes { digest in
+                self.append(
+                    high: UInt64(bigEndian: digest.loadUnaligned(as: UInt64.self)),
+                    low: UInt64(bigEndian: digest.loadUnaligned(fromByteOffset: 8, as: UInt64.self)), version: 5,
+                    to: &buffer)
+            }
         }
     }
 
@@ -52,11 +58,19 @@ package enum Identifier {
     private static func append(high: UInt64, low: UInt64, version: UInt64, to buffer: inout [UInt8]) {
         let high = high & 0xffff_ffff_ffff_0fff | version << 12
         let low = low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000
-        for position in 0..<32 {
-            if position == 8 || position == 12 || position == 16 || position == 20 { buffer.append(UInt8(ascii: "-")) }
-            let word = position < 16 ? high : low
-            let nibble = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (position & 15)) & 15)
-            buffer.append(nibble < 10 ? 48 + nibble : 87 + nibble)
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 36) { text in
+            var index = 0
+            for position in 0..<32 {
+                if position == 8 || position == 12 || position == 16 || position == 20 {
+                    text[index] = UInt8(ascii: "-")
+                    index += 1
+                }
+                let word = position < 16 ? high : low
+                let nibble = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (position & 15)) & 15)
+                text[index] = nibble < 10 ? 48 + nibble : 87 + nibble
+                index += 1
+            }
+            buffer.append(contentsOf: UnsafeBufferPointer(text))
         }
     }
 }

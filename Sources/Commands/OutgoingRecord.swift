@@ -19,12 +19,47 @@ package struct OutgoingRecord: Sendable {
     package mutating func setValue(_ bytes: some Collection<UInt8>) { self.value = self.put(bytes) }
 
     package mutating func setKey(of record: Record) {
-        if !record.key.isNull { self.key = self.put(record.bytes[record.key.range]) }
+        if !record.key.isNull { self.key = self.put(of: record, record.key) }
     }
 
+    package mutating func setKey(_ bytes: [UInt8], _ span: ByteSpan) { self.key = self.put(bytes, span) }
+
     package mutating func setValue(of record: Record) {
-        if !record.value.isNull { self.value = self.put(record.bytes[record.value.range]) }
+        if !record.value.isNull { self.value = self.put(of: record, record.value) }
     }
+
+    /// Adds headers that were laid out before; values that are missing in the block are null until they are set.
+    package mutating func addHeaders(_ block: HeaderBlock) {
+        let shift = Int32(truncatingIfNeeded: self.bytes.count)
+        self.bytes.append(contentsOf: block.bytes)
+        for header in block.headers {
+            var header = header
+            header.name.start += shift
+            if !header.value.isNull { header.value.start += shift }
+            self.headers.append(header)
+        }
+    }
+
+    /// Gives the header at an index its value, which lies in this record already: several headers may share it.
+    package mutating func setHeader(_ index: Int, _ value: ByteSpan) { self.headers[index].value = value }
+
+    /// Lets the closure append bytes that headers are to share.
+    package mutating func putBytes(_ body: (inout [UInt8]) -> Void) -> ByteSpan {
+        let start = self.bytes.count
+        body(&self.bytes)
+        return ByteSpan(start: start, count: self.bytes.count - start)
+    }
+
+    /// Appends bytes that headers are to share.
+    package mutating func put(_ source: [UInt8], _ span: ByteSpan) -> ByteSpan {
+        let start = self.bytes.count
+        source.withUnsafeBufferPointer {
+            self.bytes.append(contentsOf: UnsafeBufferPointer(rebasing: $0[span.range]))
+        }
+        return ByteSpan(start: start, count: self.bytes.count - start)
+    }
+
+    private mutating func put(of record: Record, _ span: ByteSpan) -> ByteSpan { self.put(record.bytes, span) }
 
     /// Lets the closure append the value straight into the buffer.
     package mutating func writeValue(_ body: (inout [UInt8]) throws -> Void) rethrows {
@@ -42,7 +77,7 @@ package struct OutgoingRecord: Sendable {
     }
 
     package mutating func addHeader(_ name: StaticString, of record: Record, _ span: ByteSpan) {
-        self.headers.append(HeaderSpan(name: self.put(name), value: self.put(record.bytes[span.range])))
+        self.headers.append(HeaderSpan(name: self.put(name), value: self.put(of: record, span)))
     }
 
     /// Lets the closure append the header's value straight into the buffer.
@@ -66,8 +101,8 @@ package struct OutgoingRecord: Sendable {
 
     /// Copies a header as it is, null values and repeated names included.
     package mutating func copyHeader(_ header: HeaderSpan, of record: Record) {
-        let name = self.put(record.bytes[header.name.range])
-        let value = header.value.isNull ? ByteSpan.null : self.put(record.bytes[header.value.range])
+        let name = self.put(of: record, header.name)
+        let value = header.value.isNull ? ByteSpan.null : self.put(of: record, header.value)
         self.headers.append(HeaderSpan(name: name, value: value))
     }
 
@@ -119,5 +154,19 @@ package struct OutgoingRecord: Sendable {
         let start = self.bytes.count
         source.withUTF8Buffer { self.bytes.append(contentsOf: $0) }
         return ByteSpan(start: start, count: self.bytes.count - start)
+    }
+}
+
+/// Headers laid out once, for the many records that share them.
+package struct HeaderBlock: Sendable {
+    fileprivate let bytes: [UInt8]
+    fileprivate let headers: [HeaderSpan]
+
+    /// - Parameter headers: In their order; a value of nil is to be set in each record.
+    package init(_ headers: [(name: StaticString, value: String?)]) {
+        var draft = OutgoingRecord()
+        for (name, value) in headers { draft.addHeader("\(name)", bytes: value.map { Array($0.utf8) }) }
+        self.bytes = draft.bytes
+        self.headers = draft.headers
     }
 }

@@ -38,6 +38,8 @@ package final class Work: @unchecked Sendable {
 
     // With the attempt.
     var envelope: Envelope?
+    /// Its type's place in the registry; -1 before that is known, or when there is no handler.
+    var entryIndex = -1
     /// The id of a record that is no readable command otherwise.
     var poisonID: String?
     var attempt = 0
@@ -223,6 +225,7 @@ package final class ProcessedDomain: Sendable {
     let hasOtherOrderings: Bool
     /// Of the types with limits.
     let gates: [CommandType: TypeGate]
+    let headers: EventHeaders
 
     package init(names: Domain, registry: HandlerRegistry, tiers: [RetryTier]) {
         self.names = names
@@ -233,6 +236,7 @@ package final class ProcessedDomain: Sendable {
         self.auditTopic = names.auditTopic
         self.deadLetterTopic = names.deadLetterTopic
         self.source = "adjutant/\(names.rawValue)"
+        self.headers = EventHeaders(source: self.source, types: registry.entries.map(\.type.rawValue))
         self.gates = Dictionary(
             uniqueKeysWithValues: registry.entries.filter { !$0.policy.limits.isNone }.map {
                 ($0.type, TypeGate(type: $0.type, limits: $0.policy.limits))

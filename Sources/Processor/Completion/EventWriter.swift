@@ -6,7 +6,23 @@ package enum AuditEvent: String, Sendable, CaseIterable {
     case succeeded, failed, retried, deadlettered, duplicate, expired, scheduled, cancelled, replayed, discarded
     case compensated
 
-    fileprivate var type: StaticString {
+    var ordinal: Int {
+        switch self {
+        case .succeeded: 0
+        case .failed: 1
+        case .retried: 2
+        case .deadlettered: 3
+        case .duplicate: 4
+        case .expired: 5
+        case .scheduled: 6
+        case .cancelled: 7
+        case .replayed: 8
+        case .discarded: 9
+        case .compensated: 10
+        }
+    }
+
+    var type: StaticString {
         switch self {
         case .succeeded: "adjutant.command.succeeded"
         case .failed: "adjutant.command.failed"
@@ -40,14 +56,18 @@ struct EventWriter: Sendable {
     func result(_ work: Work, output: [UInt8], into draft: inout OutgoingRecord) {
         draft.reset()
         self.setKey(work, in: &draft)
-        self.addOutcomeHeaders(work, kind: "succeeded", suffix: ".succeeded", to: &draft)
+        let block = work.slot.domain.headers.succeeded(work.entryIndex) { Self.typeName(work) }
+        self.addOutcomeHeaders(work, kind: "succeeded", block, to: &draft)
         draft.setValue(output)
     }
 
     func failure(_ work: Work, _ failure: AttemptFailure, into draft: inout OutgoingRecord) {
         draft.reset()
         self.setKey(work, in: &draft)
-        self.addOutcomeHeaders(work, kind: "failed", suffix: ".failed", to: &draft)
+        let block = work.slot.domain.headers.failed(work.entryIndex, hasSubject: self.hasID(work)) {
+            Self.typeName(work)
+        }
+        self.addOutcomeHeaders(work, kind: "failed", block, to: &draft)
         draft.writeJSON { writer in
             writer.beginObject()
             writer.key("class")
@@ -77,17 +97,14 @@ struct EventWriter: Sendable {
         }
     }
 
+    private static func typeName(_ work: Work) -> String { work.envelope?.text(.type) ?? "unknown" }
+
+    private func hasID(_ work: Work) -> Bool { work.poisonID != nil || work.envelope?.span(.id) != nil }
+
     private func addOutcomeHeaders(
-        _ work: Work, kind: StaticString, suffix: StaticString, to draft: inout OutgoingRecord
+        _ work: Work, kind: StaticString, _ block: HeaderBlock, to draft: inout OutgoingRecord
     ) {
-        self.addEnvelope(work, kind: kind, attempt: 0, to: &draft) { bytes in
-            if let view = work.envelope?.view, let type = work.envelope?.span(.type) {
-                bytes.append(contentsOf: view.bytes[type.range])
-            } else {
-                bytes.append(contentsOf: "unknown".utf8)
-            }
-            suffix.withUTF8Buffer { bytes.append(contentsOf: $0) }
-        }
+        self.addEnvelope(work, kind: kind, attempt: 0, block, to: &draft)
         draft.addHeader("adjutant-attempt") { JSONInteger.append(work.attempt, to: &$0) }
         guard let envelope = work.envelope else { return }
         // Attributes that are nobody's here travel on as they came.
@@ -120,9 +137,9 @@ struct EventWriter: Sendable {
     func audit(_ work: Work, _ event: AuditEvent, failure: AttemptFailure?, into draft: inout OutgoingRecord) {
         draft.reset()
         if let id = self.idBytes(work) { draft.setKey(id) } else { draft.setKey(work.origin.description.utf8) }
-        self.addEnvelope(work, kind: event.type, attempt: Self.occasion(of: event, work), to: &draft) { bytes in
-            event.type.withUTF8Buffer { bytes.append(contentsOf: $0) }
-        }
+        self.addEnvelope(
+            work, kind: event.type, attempt: Self.occasion(of: event, work),
+            work.slot.domain.headers.audit(event, hasSubject: self.hasID(work)), to: &draft)
         if let envelope = work.envelope, envelope.has(.traceparent) || work.traceHeaders != nil {
             self.addTrace(work, envelope, to: &draft)
         }
@@ -205,43 +222,43 @@ struct EventWriter: Sendable {
     // MARK: - Shared headers
 
     private func addEnvelope(
-        _ work: Work, kind: StaticString, attempt: Int, to draft: inout OutgoingRecord,
-        type writeType: (inout [UInt8]) -> Void
+        _ work: Work, kind: StaticString, attempt: Int, _ block: HeaderBlock, to draft: inout OutgoingRecord
     ) {
-        draft.addHeader("content-type", "application/json")
-        draft.addHeader("ce_specversion", "1.0")
-        let envelope = work.envelope
-        if let envelope, let id = envelope.span(.id) {
-            draft.addHeader("ce_id") {
-                Identifier.appendEventID(
-                    kind: kind, commandID: envelope.view.bytes, id, attempt: attempt, to: &$0)
-            }
-        } else {
+        draft.addHeaders(block)
+        let time = draft.putBytes { RFC3339.append(work.finishedAt, precision: .milliseconds, to: &$0) }
+        draft.setHeader(EventHeaders.time, time)
+        guard let envelope = work.envelope, let id = envelope.span(.id) else {
             let id = Array((work.poisonID ?? work.origin.description).utf8)
-            draft.addHeader("ce_id") {
-                Identifier.appendEventID(
-                    kind: kind, commandID: id, ByteSpan(start: 0, count: id.count), attempt: attempt, to: &$0)
-            }
-        }
-        draft.addHeader("ce_source", work.slot.domain.source)
-        draft.addHeader("ce_type", write: writeType)
-        draft.addHeader("ce_time") { RFC3339.append(work.finishedAt, precision: .milliseconds, to: &$0) }
-        guard let envelope, let id = envelope.span(.id) else {
-            if let id = work.poisonID {
-                draft.addHeader("ce_subject", id)
-                draft.addHeader("ce_causationid", id)
-                draft.addHeader("ce_correlationid", id)
-            }
+            let span = ByteSpan(start: 0, count: id.count)
+            self.setID(kind: kind, id, span, attempt: attempt, in: &draft)
+            if work.poisonID != nil { Self.setSubject(draft.put(id, span), correlation: nil, in: &draft) }
             return
         }
         let view = envelope.view
-        draft.addHeader("ce_subject", of: view, id)
-        draft.addHeader("ce_causationid", of: view, id)
-        draft.addHeader("ce_correlationid", of: view, envelope.span(.correlationid) ?? id)
+        self.setID(kind: kind, view.bytes, id, attempt: attempt, in: &draft)
+        Self.setSubject(
+            draft.put(view.bytes, id), correlation: envelope.span(.correlationid).map { draft.put(view.bytes, $0) },
+            in: &draft)
         if let span = envelope.span(.actor) { draft.addHeader("ce_actor", of: view, span) }
         if let span = envelope.span(.tenant) { draft.addHeader("ce_tenant", of: view, span) }
         if let span = envelope.span(.batchid) { draft.addHeader("ce_batchid", of: view, span) }
         if let span = envelope.span(.sagaid) { draft.addHeader("ce_sagaid", of: view, span) }
+    }
+
+    private func setID(
+        kind: StaticString, _ bytes: [UInt8], _ id: ByteSpan, attempt: Int, in draft: inout OutgoingRecord
+    ) {
+        let span = draft.putBytes {
+            Identifier.appendEventID(kind: kind, commandID: bytes, id, attempt: attempt, to: &$0)
+        }
+        draft.setHeader(EventHeaders.id, span)
+    }
+
+    /// Three headers with the same bytes, unless the command names another correlation.
+    private static func setSubject(_ id: ByteSpan, correlation: ByteSpan?, in draft: inout OutgoingRecord) {
+        draft.setHeader(EventHeaders.subject, id)
+        draft.setHeader(EventHeaders.causation, id)
+        draft.setHeader(EventHeaders.correlation, correlation ?? id)
     }
 
     private func setKey(_ work: Work, in draft: inout OutgoingRecord) {

@@ -189,6 +189,7 @@ extension Engine {
                         failureClass: .unhandled, code: "NO_HANDLER",
                         message: "no handler is registered for the command type in the domain \(domain.names)")))
         }
+        work.entryIndex = index
         let entry = domain.registry.entries[index]
         work.isStrict = entry.policy.strictOrder
         if let memo = work.memo {
