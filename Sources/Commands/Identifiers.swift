@@ -14,15 +14,10 @@ package enum Identifier {
     ) {
         let count = self.namespace.count + kind.utf8CodeUnitCount + 8 + Int(span.count)
         withUnsafeTemporaryAllocation(byteCount: count, alignment: 8) { name in
-            var end = 0
-            func put(_ source: UnsafeRawBufferPointer) {
-                UnsafeMutableRawBufferPointer(rebasing: name[end...]).copyMemory(from: source)
-                end += source.count
-            }
-            self.namespace.withUnsafeBytes { put($0) }
-            kind.withUTF8Buffer { put(UnsafeRawBufferPointer($0)) }
-            if attempt > 0 { withUnsafeBytes(of: Int64(attempt).bigEndian) { put($0) } }
-            bytes.withUnsafeBytes { put(UnsafeRawBufferPointer(rebasing: $0[span.range])) }
+            var end = Self.put(self.namespace, 0..<self.namespace.count, into: name, at: 0)
+            end = kind.withUTF8Buffer { Self.put(UnsafeRawBufferPointer($0), into: name, at: end) }
+            if attempt > 0 { end = withUnsafeBytes(of: Int64(attempt).bigEndian) { Self.put($0, into: name, at: end) } }
+            end = Self.put(bytes, span.range, into: name, at: end)
             var hasher = Insecure.SHA1()
             hasher.update(bufferPointer: UnsafeRawBufferPointer(rebasing: name[..<end]))
             hasher.finalize().withUnsafeBytes { digest in
@@ -32,6 +27,22 @@ package enum Identifier {
                     to: &buffer)
             }
         }
+    }
+
+    /// - Returns: Where the next bytes go.
+    @inline(__always)
+    private static func put(
+        _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, at position: Int
+    ) -> Int {
+        UnsafeMutableRawBufferPointer(rebasing: target[position...]).copyMemory(from: source)
+        return position + source.count
+    }
+
+    @inline(__always)
+    private static func put(
+        _ source: [UInt8], _ range: Range<Int>, into target: UnsafeMutableRawBufferPointer, at position: Int
+    ) -> Int {
+        source.withUnsafeBytes { self.put(UnsafeRawBufferPointer(rebasing: $0[range]), into: target, at: position) }
     }
 
     /// The UUIDv5 of an event as text.

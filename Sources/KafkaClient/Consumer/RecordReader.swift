@@ -21,10 +21,14 @@ final class RecordReader: @unchecked Sendable {
         let keyCount = message.pointee.key == nil ? -1 : message.pointee.key_len
         let valueCount = message.pointee.payload == nil ? -1 : message.pointee.len
         var total = max(keyCount, 0) + max(valueCount, 0)
-        self.collectHeaders(of: message, total: &total)
+        // Taken out of the object meanwhile: each access to it there would be checked by itself.
+        var raw: [RawHeader] = []
+        swap(&raw, &self.raw)
+        defer { swap(&raw, &self.raw) }
+        Self.collectHeaders(of: message, into: &raw, total: &total)
 
         var headers: [HeaderSpan] = []
-        headers.reserveCapacity(self.raw.count)
+        headers.reserveCapacity(raw.count)
         var key = ByteSpan.null
         var value = ByteSpan.null
         let bytes = [UInt8](unsafeUninitializedCapacity: total) { buffer, count in
@@ -36,7 +40,7 @@ final class RecordReader: @unchecked Sendable {
                 return ByteSpan(start: position, count: length)
             }
             if keyCount >= 0 { key = put(message.pointee.key, keyCount) }
-            for header in self.raw {
+            for header in raw {
                 let name = put(header.name, header.nameCount)
                 let value = header.value == nil ? ByteSpan.null : put(header.value, header.valueCount)
                 headers.append(HeaderSpan(name: name, value: value))
@@ -52,8 +56,10 @@ final class RecordReader: @unchecked Sendable {
             key: keyCount < 0 ? .null : key, value: valueCount < 0 ? .null : value)
     }
 
-    private func collectHeaders(of message: UnsafeMutablePointer<rd_kafka_message_t>, total: inout Int) {
-        self.raw.removeAll(keepingCapacity: true)
+    private static func collectHeaders(
+        of message: UnsafeMutablePointer<rd_kafka_message_t>, into raw: inout [RawHeader], total: inout Int
+    ) {
+        raw.removeAll(keepingCapacity: true)
         var list: OpaquePointer?
         guard rd_kafka_message_headers(message, &list) == RD_KAFKA_RESP_ERR_NO_ERROR, let list else { return }
         var index = 0
@@ -62,7 +68,7 @@ final class RecordReader: @unchecked Sendable {
         var size = 0
         while rd_kafka_header_get_all(list, index, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR, let name {
             let nameCount = strlen(name)
-            self.raw.append(RawHeader(name: name, nameCount: nameCount, value: value, valueCount: size))
+            raw.append(RawHeader(name: name, nameCount: nameCount, value: value, valueCount: size))
             total += nameCount + size
             index += 1
         }

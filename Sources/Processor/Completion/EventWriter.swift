@@ -104,9 +104,10 @@ struct EventWriter: Sendable {
     private func addOutcomeHeaders(
         _ work: Work, kind: StaticString, _ block: HeaderBlock, to draft: inout OutgoingRecord
     ) {
-        self.addEnvelope(work, kind: kind, attempt: 0, block, to: &draft)
+        let envelope = work.envelope
+        self.addEnvelope(work, envelope, kind: kind, attempt: 0, block, to: &draft)
         draft.addHeader("adjutant-attempt") { JSONInteger.append(work.attempt, to: &$0) }
-        guard let envelope = work.envelope else { return }
+        guard let envelope else { return }
         // Attributes that are nobody's here travel on as they came.
         if envelope.hasExtensions {
             for header in envelope.view.headers where envelope.isExtension(header) {
@@ -136,25 +137,39 @@ struct EventWriter: Sendable {
 
     func audit(_ work: Work, _ event: AuditEvent, failure: AttemptFailure?, into draft: inout OutgoingRecord) {
         draft.reset()
-        if let id = self.idBytes(work) { draft.setKey(id) } else { draft.setKey(work.origin.description.utf8) }
+        // Read once: each reading of it counts references.
+        let envelope = work.envelope
+        let id = envelope?.span(.id)
+        let poisonID = id == nil ? work.poisonID : nil
+        if let envelope, let id {
+            draft.setKey(envelope.view.bytes, id)
+        } else {
+            draft.setKey((poisonID ?? work.origin.description).utf8)
+        }
         self.addEnvelope(
-            work, kind: event.type, attempt: Self.occasion(of: event, work),
-            work.slot.domain.headers.audit(event, hasSubject: self.hasID(work)), to: &draft)
-        if let envelope = work.envelope, envelope.has(.traceparent) || work.traceHeaders != nil {
+            work, envelope, kind: event.type, attempt: Self.occasion(of: event, work),
+            work.slot.domain.headers.audit(event, hasSubject: id != nil || poisonID != nil), to: &draft)
+        if let envelope, envelope.has(.traceparent) || work.traceHeaders != nil {
             self.addTrace(work, envelope, to: &draft)
         }
         draft.writeJSON { writer in
             writer.beginObject()
             writer.key("commandId")
-            if let id = self.idBytes(work) { writer.string(id) } else { writer.null() }
+            if let envelope, let id {
+                writer.string(envelope.view.bytes, id)
+            } else if let poisonID {
+                writer.string(poisonID)
+            } else {
+                writer.null()
+            }
             writer.key("type")
-            if let envelope = work.envelope, let type = envelope.span(.type) {
-                writer.string(envelope.view.bytes[type.range])
+            if let envelope, let type = envelope.span(.type) {
+                writer.string(envelope.view.bytes, type)
             } else {
                 writer.null()
             }
             writer.key("key")
-            self.writeKey(work, to: &writer)
+            Self.writeKey(work, envelope, to: &writer)
             writer.key("attempt")
             writer.int(work.attempt)
             writer.key("class")
@@ -186,12 +201,21 @@ struct EventWriter: Sendable {
     }
 
     /// The key as text, or null when there is none or when it is not text.
-    private func writeKey(_ work: Work, to writer: inout JSONWriter) {
-        let key = work.envelope?.orderingKey ?? (work.record.key.isNull ? nil : work.record[work.record.key])
-        guard let key else { return writer.null() }
-        if key.allSatisfy({ $0 < 0x80 }) {
-            writer.string(key)
-        } else if let text = String(validating: key, as: UTF8.self) {
+    private static func writeKey(_ work: Work, _ envelope: Envelope?, to writer: inout JSONWriter) {
+        if !work.record.key.isNull {
+            self.writeText(work.record.bytes, work.record.key, to: &writer)
+        } else if let envelope, let key = envelope.span(.partitionkey) {
+            self.writeText(envelope.view.bytes, key, to: &writer)
+        } else {
+            writer.null()
+        }
+    }
+
+    private static func writeText(_ bytes: [UInt8], _ span: ByteSpan, to writer: inout JSONWriter) {
+        let isASCII = bytes.withUnsafeBufferPointer { $0[span.range].allSatisfy { $0 < 0x80 } }
+        if isASCII {
+            writer.string(bytes, span)
+        } else if let text = String(validating: bytes[span.range], as: UTF8.self) {
             writer.string(text)
         } else {
             writer.null()
@@ -222,12 +246,13 @@ struct EventWriter: Sendable {
     // MARK: - Shared headers
 
     private func addEnvelope(
-        _ work: Work, kind: StaticString, attempt: Int, _ block: HeaderBlock, to draft: inout OutgoingRecord
+        _ work: Work, _ envelope: Envelope?, kind: StaticString, attempt: Int, _ block: HeaderBlock,
+        to draft: inout OutgoingRecord
     ) {
         draft.addHeaders(block)
         let time = draft.putBytes { RFC3339.append(work.finishedAt, precision: .milliseconds, to: &$0) }
         draft.setHeader(EventHeaders.time, time)
-        guard let envelope = work.envelope, let id = envelope.span(.id) else {
+        guard let envelope, let id = envelope.span(.id) else {
             let id = Array((work.poisonID ?? work.origin.description).utf8)
             let span = ByteSpan(start: 0, count: id.count)
             self.setID(kind: kind, id, span, attempt: attempt, in: &draft)
@@ -268,11 +293,6 @@ struct EventWriter: Sendable {
             draft.setKey(key)
         }
     }
-
-    private func idBytes(_ work: Work) -> ArraySlice<UInt8>? {
-        if let envelope = work.envelope, let id = envelope.span(.id) { return envelope.view.bytes[id.range] }
-        return work.poisonID.map { Array($0.utf8)[...] }
-    }
 }
 
 extension OutgoingRecord {
@@ -286,6 +306,13 @@ extension OutgoingRecord {
             body(&writer)
             bytes = writer.finish()
         }
+    }
+}
+
+extension JSONWriter {
+    /// A string given as valid UTF-8, in a buffer.
+    fileprivate mutating func string(_ bytes: [UInt8], _ span: ByteSpan) {
+        bytes.withUnsafeBufferPointer { self.string(UnsafeBufferPointer(rebasing: $0[span.range])) }
     }
 }
 

@@ -8,7 +8,9 @@ struct BenchDispatchCommand: AsyncParsableCommand {
             Fills lab.commands, then lets the yardstick and the engine handle the backlog in turn, each in a process of \
             its own, each with a fresh group: consume, decode, handle, publish a result and an audit event a command, \
             commit what is acknowledged. The yardstick is a raw librdkafka loop in C that publishes the same events and \
-            decodes nothing. Quote the ratio: absolute figures are the machine's.
+            decodes nothing. Both producers wait up to --linger milliseconds for a batch to fill: longer than a worker \
+            does by itself (linger.ms, 2), as one would set it where throughput matters more than latency. Quote the \
+            ratio: absolute figures are the machine's.
 
             EXAMPLES
               adjutant bench dispatch
@@ -22,6 +24,7 @@ struct BenchDispatchCommand: AsyncParsableCommand {
     @Option(help: "Commands to handle in each run") var count = 200_000
     @Option(help: "Keys of the commands") var keys = 1000
     @Option(help: "Partitions of the embedded broker's topics") var partitions = 64
+    @Option(help: "Milliseconds that both producers wait for a batch to fill (linger.ms)") var linger = 20
     @Option(help: "Runs of each") var rounds = 3
     @Option(name: .shortAndLong, help: "table or json") var output = "table"
 
@@ -29,6 +32,7 @@ struct BenchDispatchCommand: AsyncParsableCommand {
         guard self.count > 0, self.keys > 0, self.rounds > 0, (1...10_000).contains(self.partitions) else {
             throw ValidationError("--count, --keys, --rounds and --partitions must be above 0")
         }
+        guard (0...900_000).contains(self.linger) else { throw ValidationError("--linger must be from 0 to 900000") }
         guard ["table", "json"].contains(self.output) else { throw ValidationError("-o must be table or json") }
         if self.bootstrapServers == nil, self.count / self.partitions > 7000 {
             throw ValidationError(
@@ -51,13 +55,13 @@ struct BenchDispatchCommand: AsyncParsableCommand {
                 [
                     "--bootstrap-servers", cluster.servers, "--topic", "lab.commands", "--results", "lab.results",
                     "--audit", "lab.audit", "--group", "bench.yardstick.\(run).\(round)", "--count", "\(self.count)",
-                ] + cluster.yardstickProperties)
+                ] + cluster.yardstickProperties + ["-X", "producer.linger.ms=\(self.linger)"])
             let engine = try self.measure(
                 ChildProcess.ownPath,
                 [
                     "bench", "engine", "-b", cluster.servers, "--group", "bench.engine.\(run).\(round)", "--count",
                     "\(self.count)",
-                ] + cluster.properties)
+                ] + cluster.properties + ["-X", "linger.ms=\(self.linger)"])
             rows.append((yard, engine))
             say(
                 "round \(round): yardstick \(Int(yard)), engine \(Int(engine)) commands a second, "
