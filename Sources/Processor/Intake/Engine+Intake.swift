@@ -76,7 +76,7 @@ extension Engine {
         let count = taken &- state.lastTaken
         state.lastShare = now
         state.lastTaken = taken
-        if isWaiting || self.executor.hasBacklog, Int64(count) * 30 < elapsed { self.executor.nudge(another: true) }
+        if isWaiting || self.executor.hasBacklog, Int64(count) * 60 < elapsed { self.executor.nudge(another: true) }
     }
 
     private func commit() {
