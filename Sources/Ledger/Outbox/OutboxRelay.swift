@@ -20,6 +20,8 @@ package final class OutboxRelay: RecordReceiver {
     let bell = OutboxBell()
     private let isStopping = Mutex(false)
     private let slotsAreFree = Mutex(false)
+    /// Notifications arrive.
+    private let hears = Mutex(false)
     private let makeSender: @Sendable (any RecordReceiver) throws -> any RecordSender
 
     /// - Parameter sender: Makes the sender, which reports to the receiver that it is given. Called on the relay's task,
@@ -82,14 +84,26 @@ package final class OutboxRelay: RecordReceiver {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await listener.run() }
             for await event in listener.events {
-                if case .notified(let notification) = event, notification.payload == "slots" {
+                switch event {
+                case .listening: self.hears.withLock { $0 = true }
+                case .interrupted: self.hears.withLock { $0 = false }
+                case .notified(let notification) where notification.payload == "slots":
                     self.slotsAreFree.withLock { $0 = true }
+                case .notified: break
                 }
                 self.bell.ring()
             }
             group.cancelAll()
         }
     }
+
+    /// How long new rows may wait at present: not long while it should hear of them and does not.
+    var pollInterval: Duration {
+        let isDeaf = self.settings.listens && !self.hears.withLock { $0 }
+        return isDeaf ? min(self.settings.pollInterval, Self.deafInterval) : self.settings.pollInterval
+    }
+
+    private static let deafInterval = Duration.milliseconds(50)
 
     /// Whether another relay has let go of slots since this was asked last.
     func takeFreeSlots() -> Bool {

@@ -197,7 +197,7 @@ struct RelayLoop {
             await bell.wait(atMost: .milliseconds(50))
         case .nothing:
             let isBusy = self.relay.book.withLock { $0.inFlight } > 0
-            switch self.idle.next(pollInterval: self.settings.pollInterval, isBusy: isBusy) {
+            switch self.idle.next(pollInterval: self.relay.pollInterval, isBusy: isBusy) {
             case .wait(let pause):
                 await bell.wait(atMost: min(pause, max(.milliseconds(1), self.lease.renewAt - .now)))
             case .fallAsleep:

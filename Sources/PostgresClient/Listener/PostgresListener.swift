@@ -52,6 +52,7 @@ package final class PostgresListener: Sendable {
         try await connection.run(self.channels.map { PostgresCall(Self.listen(on: $0)) })
         whenListening()
         self.tell(.listening)
+        defer { self.tell(.interrupted) }
         for await cause in ended { throw cause }
         throw CancellationError()
     }
@@ -71,5 +72,7 @@ package final class PostgresListener: Sendable {
 package enum PostgresListenerEvent: Hashable, Sendable {
     /// From now on notifications arrive; earlier ones may have been missed.
     case listening
+    /// From now on none arrive, until it listens again.
+    case interrupted
     case notified(PostgresNotification)
 }

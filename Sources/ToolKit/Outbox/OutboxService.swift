@@ -23,8 +23,10 @@ package struct OutboxService: Service {
         outbox.worker = worker
         outbox.truncatable = truncatable
         if let value = settings.duration("outbox.lease") { outbox.lease = value }
-        if let value = settings.duration("outbox.poll_interval") { outbox.pollInterval = value }
         if let value = settings.flag("outbox.listen") { outbox.listens = value }
+        // Looking is all it can do then.
+        if !outbox.listens { outbox.pollInterval = .milliseconds(50) }
+        if let value = settings.duration("outbox.poll_interval") { outbox.pollInterval = value }
         self.ready = ready
         self.relay = OutboxRelay(
             configuration: try settings.database(), settings: outbox, logger: logger

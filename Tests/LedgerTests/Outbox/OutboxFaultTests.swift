@@ -2,6 +2,7 @@ import Foundation
 import PortConformance
 import PostgresClient
 import Processor
+import Synchronization
 import Testing
 
 @testable import Ledger
@@ -110,6 +111,41 @@ struct OutboxFaultTests {
         #expect(last.headers == [.init(name: "a", value: nil), .init(name: "a", value: [])])
         let aside = try await database.connection.query("SELECT value FROM adjutant.outbox_refused ORDER BY id")
         #expect(try aside.map { try $0.get(0, as: [UInt8].self) } == [Array("2".utf8), Array("3".utf8)])
+    }
+
+    @Test("notifications are lost, since the relay cannot listen any more: it looks for itself")
+    func deaf() async throws {
+        let database = try await Database.make()
+        let name: String = try await database.connection.query("SELECT current_database()").only.get(0)
+        let server = try await PostgresConnection.connect(
+            PostgresConfiguration(url: database.url.replacing("/\(name)", with: "/postgres")), logger: Database.logger)
+        defer { server.close() }
+        let store = MemoryStore()
+        var settings = OutboxSettings()
+        settings.pollInterval = .seconds(600)
+        let hasPut = Mutex(false)
+        try await self.run(database, settings, store) {
+            if hasPut.withLock({ $0 }) { return try await self.isEmpty(database) }
+            let isAsleep: PostgresStatement = "SELECT count(*) FROM adjutant.outbox_relays WHERE is_asleep"
+            let listeners: PostgresStatement = """
+                SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'
+                """
+            guard try await database.count(isAsleep) == 1, try await database.count(listeners) == 1 else {
+                return false
+            }
+            // Whoever has a connection keeps it, and nobody gets another one.
+            try await server.script("ALTER DATABASE \(name) ALLOW_CONNECTIONS false")
+            _ = try await database.count(
+                """
+                SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                WHERE datname = current_database() AND query LIKE 'LISTEN%'
+                """)
+            try await database.wait(for: 0, listeners)
+            try await database.connection.query("INSERT INTO adjutant.outbox (topic, value) VALUES ('t', '1')")
+            hasPut.withLock { $0 = true }
+            return false
+        }
+        #expect(store.records(of: "t").count == 1)
     }
 
     private func isEmpty(_ database: Database) async throws -> Bool {
