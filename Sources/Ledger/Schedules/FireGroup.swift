@@ -1,7 +1,10 @@
+import Logging
 import PostgresClient
 
 /// What one transaction of a runner writes.
 struct FireGroup {
+    /// Of the commands' data.
+    private(set) var bytes = 0
     private var ids: [String] = []
     private var nexts: [PostgresTimestamp?] = []
     private var fired: [PostgresTimestamp?] = []
@@ -12,12 +15,36 @@ struct FireGroup {
     private var values: [[UInt8]] = []
     private var headers: [String] = []
 
+    init() {}
+
+    /// - Parameters:
+    ///   - rows: The columns of schedules, and `now`, the database's time.
+    ///   - ahead: They are not due yet, and what is written is committed when they are.
+    init(_ rows: PostgresRows, ahead: Bool = false, logger: Logger) throws {
+        for row in rows {
+            let schedule = try Schedule(row)
+            let now = try row.get("now", as: PostgresTimestamp.self).microseconds
+            let due = schedule.nextDue?.microseconds ?? now
+            do {
+                let decision = DueDecision(
+                    try schedule.timing, due: due, now: ahead ? max(now, due) : now, policy: schedule.missedPolicy)
+                self.add(schedule, decision)
+            } catch {
+                logger.error(
+                    "a schedule cannot be read and rests: reschedule it",
+                    metadata: ["schedule": "\(schedule.id)", "error": "\(error)"])
+                self.rest(schedule)
+            }
+        }
+    }
+
     mutating func add(_ schedule: Schedule, _ decision: DueDecision) {
         self.add(
             schedule.id, next: decision.next.map(PostgresTimestamp.init(microseconds:)),
             fired: decision.fire.map(PostgresTimestamp.init(microseconds:)), missed: decision.isMissed, rests: false)
         guard let due = decision.fire else { return }
         let command = ScheduledCommand(schedule, due: due)
+        self.bytes += command.value.count
         self.topics.append(command.topic)
         self.keys.append(command.key)
         self.values.append(command.value)
@@ -61,7 +88,8 @@ struct FireGroup {
         UPDATE adjutant.schedules s SET
             next_due = d.next_due,
             last_due = coalesce(d.fired, s.last_due),
-            last_fired_at = CASE WHEN d.fired IS NULL THEN s.last_fired_at ELSE clock_timestamp() END,
+            last_fired_at = CASE WHEN d.fired IS NULL THEN s.last_fired_at
+                ELSE greatest(clock_timestamp(), s.next_due) END,
             fired = s.fired + (d.fired IS NOT NULL)::int,
             missed = s.missed + d.missed::int,
             paused_at = CASE WHEN d.rests THEN clock_timestamp() END,

@@ -1,4 +1,3 @@
-import Foundation
 import Logging
 import PostgresClient
 import ServiceLifecycle
@@ -7,23 +6,28 @@ import ServiceLifecycle
 ///
 /// A due schedule is locked, its command put into the outbox and its next due time set in one transaction; other runners
 /// pass over what is locked. Times are the database's: the host's clock only measures how long to sleep.
+///
+/// Two loops, each with a connection of its own: this one serves what is due, ``ScheduleCrowd`` writes beforehand what is
+/// due with many others.
 package final class ScheduleRunner: Service {
     private let configuration: PostgresConfiguration
     private let logger: Logger
     private let groupSize: Int
     private let longestSleep: Duration
+    private let didFire: @Sendable () -> Void
     private let signal = Signal()
 
-    static let longestSleep = Duration.seconds(1)
+    static let longestSleep = Duration.milliseconds(50)
 
     /// - Parameters:
     ///   - groupSize: How many schedules are fired in one transaction at most.
     ///   - longestSleep: The pause after which it looks even when nothing is known to be due. It bounds how late a new
-    ///     schedule is when its notification was lost.
+    ///     schedule is when its notification was lost, and is short enough for that not to matter.
+    ///   - didFire: Called when commands have been put into the outbox.
     package init(
         _ configuration: PostgresConfiguration, groupSize: Int = 500,
         longestSleep: Duration = ScheduleRunner.longestSleep,
-        logger: Logger
+        logger: Logger, didFire: @escaping @Sendable () -> Void = {}
     ) {
         var configuration = configuration
         // A frozen runner must not keep what it has locked.
@@ -31,6 +35,7 @@ package final class ScheduleRunner: Service {
         self.configuration = configuration
         self.groupSize = groupSize
         self.longestSleep = longestSleep
+        self.didFire = didFire
         self.logger = logger
     }
 
@@ -42,22 +47,30 @@ package final class ScheduleRunner: Service {
         await cancelWhenGracefulShutdown {
             let listener = PostgresListener(
                 self.configuration, channels: [ScheduleStore.channel], logger: self.logger)
+            let crowd = ScheduleCrowd(groupSize: self.groupSize, logger: self.logger)
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await listener.run() }
                 group.addTask { for await _ in listener.events { self.signal.raise() } }
-                group.addTask { await self.keepServing() }
+                group.addTask { await self.keep { try await self.serve($0) } }
+                group.addTask {
+                    await self.keep { connection in
+                        if try await crowd.serve(connection) > 0 { self.didFire() }
+                        try await Task.sleep(for: ScheduleCrowd.interval)
+                    }
+                }
             }
         }
     }
 
-    private func keepServing() async {
+    /// Takes turns until the task is cancelled, with a new connection when one is lost.
+    private func keep(_ turn: (PostgresConnection) async throws -> Void) async {
         var pause = Duration.milliseconds(100)
         while !Task.isCancelled {
             do {
                 let connection = try await PostgresConnection.connect(self.configuration, logger: self.logger)
                 defer { connection.close() }
                 while !Task.isCancelled {
-                    try await self.serve(connection)
+                    try await turn(connection)
                     pause = .milliseconds(100)
                 }
             } catch is CancellationError {
@@ -94,37 +107,23 @@ package final class ScheduleRunner: Service {
 
     /// - Returns: How many schedules were served.
     private func fireGroup(on connection: PostgresConnection) async throws -> Int {
-        try await connection.transaction { transaction in
+        let count = try await connection.transaction { transaction in
             let rows = try await transaction.query(Self.due, [.int(self.groupSize)])
             guard !rows.isEmpty else { return 0 }
-            var group = FireGroup()
-            for row in rows {
-                let schedule = try Schedule(row)
-                let now = try row.get("now", as: PostgresTimestamp.self).microseconds
-                do {
-                    group.add(schedule, try Self.decide(schedule, now: now))
-                } catch {
-                    self.logger.error(
-                        "a schedule cannot be read and rests: reschedule it",
-                        metadata: ["schedule": "\(schedule.id)", "error": "\(error)"])
-                    group.rest(schedule)
-                }
-            }
+            let group = try FireGroup(rows, logger: self.logger)
             try await transaction.commit(after: group.calls)
             return rows.count
         }
+        if count > 0 { self.didFire() }
+        return count
     }
 
-    private static func decide(_ schedule: Schedule, now: Int64) throws -> DueDecision {
-        DueDecision(
-            try schedule.timing, due: schedule.nextDue?.microseconds ?? now, now: now, policy: schedule.missedPolicy)
-    }
-
+    /// In the order of the index, so that a few of very many are found without sorting them.
     private static let due = PostgresStatement(
         trusted: """
             SELECT \(Schedule.columns), statement_timestamp() AS now FROM adjutant.schedules
             WHERE next_due <= statement_timestamp() AND paused_at IS NULL
-            ORDER BY next_due, id LIMIT $1 FOR UPDATE SKIP LOCKED
+            ORDER BY next_due LIMIT $1 FOR UPDATE SKIP LOCKED
             """)
 
     private static let earliest: PostgresStatement = """

@@ -40,9 +40,10 @@ final class WorkerDatabase: Sendable {
         if let value = settings.integer("database.recorders") { options.recorders = value }
         if let value = settings.integer("database.transactions") { options.transactions = value }
         self.completer = completer
-        self.outbox = try OutboxService(settings: settings, worker: worker, truncatable: truncatable, logger: logger)
+        let outbox = try OutboxService(settings: settings, worker: worker, truncatable: truncatable, logger: logger)
+        self.outbox = outbox
         self.ledger = PostgresLedger(configuration: configuration, settings: options, logger: logger)
-        self.schedules = ScheduleRunner(configuration, logger: logger)
+        self.schedules = ScheduleRunner(configuration, logger: logger) { outbox.relay.wake() }
     }
 
     /// Until the ledger is closed and the task is cancelled.

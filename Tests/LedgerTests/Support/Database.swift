@@ -63,6 +63,7 @@ private enum SharedServer {
     /// It ends with this process.
     static let server = Task {
         let programs = try #require(PostgresPrograms.find(), "the programs of a PostgreSQL server are not installed")
-        return try await PostgresServer.start(programs, settings: ["max_connections": "400", "fsync": "off"])
+        return try await PostgresServer.start(
+            programs, settings: ["max_connections": "400", "fsync": "off", "track_commit_timestamp": "on"])
     }
 }
