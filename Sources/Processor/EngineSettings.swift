@@ -35,6 +35,11 @@ package struct EngineSettings: Sendable {
     package var cancellationGrace: Duration = .seconds(5)
     /// How long a handler may run before the log tells of it, once; counted from the handler's start.
     package var stuckAfter: Duration = .seconds(60)
+    /// How long after its time a recorded retry is still waited for, before another record of the command takes its
+    /// place.
+    package var overdueAfter: Duration = .seconds(600)
+    /// How long a partition that another worker owns by the database may stay with this one by Kafka.
+    package var fencedGrace: Duration = .seconds(30)
     /// Topics that `replyto` may name.
     package var replyTopics: Set<String> = []
     /// The worker's name in audit events and outputs.

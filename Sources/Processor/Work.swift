@@ -170,6 +170,8 @@ package final class PartitionSlot: @unchecked Sendable {
     let surroundings: ContextSurroundings
     /// In which the worker owns the partition by the ledger; set before the partition's first record is taken.
     var ledgerEpoch: Int64 = 0
+    /// When the ledger was found to have another owner, monotonic microseconds.
+    var fencedAt: Int64?
     /// Rises with every assignment of the process.
     let epoch: UInt64
 

@@ -22,6 +22,7 @@ struct EntryColumns {
     private var finished = PostgresArray(of: .timestamptz)
     private var run = PostgresArray(of: .int8)
     private var output = PostgresArray(of: .bytea)
+    private var due = PostgresArray(of: .timestamptz)
     /// Whether all entries are successes at the first attempt, and of no batch.
     private(set) var isPlain = true
 
@@ -73,6 +74,11 @@ struct EntryColumns {
         }
         self.run.append(run)
         if entry.state == .succeeded { self.output.append(entry.output) } else { self.output.appendNull() }
+        if let due = entry.due {
+            self.due.append(PostgresTimestamp(microseconds: due))
+        } else {
+            self.due.appendNull()
+        }
         if entry.state != .succeeded || entry.attempt > 1 || envelope.has(.batchid) { self.isPlain = false }
     }
 
@@ -86,6 +92,7 @@ struct EntryColumns {
             .array(self.originPartition), .array(self.originOffset), text(.correlation), text(.causation),
             text(.actor), text(.tenant), text(.batch), text(.saga), .array(self.received), .array(self.started),
             .array(self.finished), .array(self.run), .array(self.output),
+            .array(self.due),
         ]
         guard !self.isPlain else { return PostgresCall(LedgerSQL.record, parameters) }
         return PostgresCall(LedgerSQL.recordInFull, parameters + [.int4(shard)])

@@ -190,9 +190,12 @@ package final class PostgresLedger: CommandLedger {
             cancelled[try row.get(0, as: Int.self) - 1] = try row.get(1, as: String?.self) ?? "cancelled before it ran"
         }
         for (place, (lookup, key)) in zip(lookups, keys).enumerated() {
-            var finding = known[key]?.finding(for: lookup.command) ?? .fresh
-            if case .fresh = finding, let reason = cancelled[place] { finding = .cancelled(reason: reason) }
-            lookup.answer.resume(returning: finding)
+            let finding = known[key]?.finding(for: lookup.command) ?? .fresh
+            if let reason = cancelled[place], finding.isOpen(to: lookup.command) {
+                lookup.answer.resume(returning: .cancelled(reason: reason))
+            } else {
+                lookup.answer.resume(returning: finding)
+            }
         }
         lookups.removeAll()
     }
@@ -271,16 +274,28 @@ package final class PostgresLedger: CommandLedger {
             let command = try StoredCommand(row)
             stored[CommandKey(domain: command.domain, id: command.id)] = command
         }
-        return zip(group, keys).map { recording, key in
-            if runs.contains(recording.run) { return .recorded }
-            return Self.verdict(stored[key], run: recording.run)
+        var verdicts: [LedgerVerdict] = []
+        for (recording, key) in zip(group, keys) {
+            if runs.contains(recording.run) {
+                verdicts.append(.recorded)
+            } else {
+                verdicts.append(
+                    try await LedgerVerdict.unwritten(
+                        recording.entry, run: recording.run, found: stored[key], group: self.settings.group
+                    ) { try await connection.run([$0])[0] })
+            }
         }
+        return verdicts
     }
+}
 
-    /// What it means that a row was not written.
-    static func verdict(_ stored: StoredCommand?, run: Int64) -> LedgerVerdict {
-        guard let stored else { return .over }
-        if stored.run == run { return .recorded }
-        return stored.isFinal ? .repeated(stored.outcome) : .over
+extension LedgerFinding {
+    /// Whether the command may still be cancelled as far as this record is concerned.
+    fileprivate func isOpen(to command: LedgerCommand) -> Bool {
+        switch self {
+        case .fresh: true
+        case .begun(let progress): progress.origin == command.origin
+        case .finished, .cancelled, .over: false
+        }
     }
 }

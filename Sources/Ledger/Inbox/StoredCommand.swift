@@ -11,6 +11,8 @@ struct StoredCommand {
     let run: Int64
     let isFinal: Bool
     let outcome: LedgerOutcome
+    /// When the next attempt is due, as far as that was written down.
+    private let due: PostgresTimestamp?
 
     /// - Parameter row: Of a statement whose columns are those of ``LedgerSQL/look``.
     init(_ row: PostgresRow) throws {
@@ -31,6 +33,7 @@ struct StoredCommand {
         let finishedAt: PostgresTimestamp? = try row.get(14)
         let output: [UInt8]? = try row.get(15)
         self.run = try row.get(16)
+        self.due = try row.get(17)
         self.isFinal = finishedAt != nil
         var failure: AttemptFailure?
         if self.state != LedgerEntry.State.succeeded.rawValue {
@@ -47,8 +50,11 @@ struct StoredCommand {
     /// What it means for a command that is about to run.
     func finding(for command: LedgerCommand) -> LedgerFinding {
         guard self.isFinal else {
-            // The record that waits for its next attempt, and not another one of the same command?
-            return command.origin == self.outcome.origin ? .fresh : .underWay
+            return .begun(
+                LedgerProgress(
+                    attempts: self.outcome.attempts, failure: self.outcome.failure,
+                    due: self.due?.microseconds ?? self.outcome.startedAt, startedAt: self.outcome.startedAt,
+                    replays: self.replays, origin: self.outcome.origin))
         }
         if self.outcome.isDeadLettered, command.replays > self.replays { return .fresh }
         return .finished(self.outcome)

@@ -7,5 +7,6 @@ extension PostgresMigration {
         PostgresMigration(number: Migration0002.number, name: Migration0002.name, sql: Migration0002.sql),
         PostgresMigration(number: Migration0003.number, name: Migration0003.name, sql: Migration0003.sql),
         PostgresMigration(number: Migration0004.number, name: Migration0004.name, sql: Migration0004.sql),
+        PostgresMigration(number: Migration0005.number, name: Migration0005.name, sql: Migration0005.sql),
     ]
 }

@@ -268,7 +268,9 @@ final class TransactionGroups: Sendable {
             guard rows.isEmpty else { return done }
             let key = CommandKey(entry.command)
             let stored = try await transaction.query(LedgerSQL.look, [.texts([key.domain]), .texts([key.id])])
-            done.verdict = PostgresLedger.verdict(try stored.first.map { try StoredCommand($0) }, run: run)
+            done.verdict = try await .unwritten(
+                entry, run: run, found: try stored.first.map { try StoredCommand($0) }, group: self.settings.group
+            ) { try await transaction.run([$0])[0] }
         } catch {
             scope.end()
             answer.resume(returning: .undone(reason: "\(error)"))

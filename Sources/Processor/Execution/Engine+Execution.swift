@@ -117,18 +117,16 @@ extension Engine {
     private func execute(_ work: Work, on worker: Worker) async {
         let now = self.clock.wall()
         work.startedAt = now
-        let preparation = self.prepare(work, now: now)
+        var preparation = self.prepare(work, now: now)
         var command: LedgerCommand?
         if let ledger = self.ledger {
             command = self.ledgerCommand(work)
             if let command {
                 let finding = await ledger.look(command)
-                guard let decided = self.decide(finding, about: work, preparation) else {
-                    return self.dispatcher.withLock { $0.abandoned(work) }
-                }
-                if case .end(let disposition) = decided {
-                    work.finishedAt = work.finishedAt == 0 ? now : work.finishedAt
-                    return await self.finish(work, disposition, command: command, scope: nil, on: worker)
+                switch self.decide(finding, about: work, command, preparation) {
+                case .go(let decided): preparation = decided
+                case .resume(let progress): return await self.resume(work, progress, command: command, on: worker)
+                case .leave: return self.dispatcher.withLock { $0.abandoned(work) }
                 }
             }
         }
@@ -164,7 +162,7 @@ extension Engine {
     }
 
     /// Reads the envelope and finds the handler; says what becomes of a command that is not to run.
-    private func prepare(_ work: Work, now: Int64) -> Preparation {
+    func prepare(_ work: Work, now: Int64) -> Preparation {
         let domain = work.slot.domain
         if work.envelope == nil {
             do {

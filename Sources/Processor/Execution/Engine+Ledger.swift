@@ -19,16 +19,97 @@ extension Engine {
             })
     }
 
-    /// What is to happen by what the ledger knows; nil when the command is left to the partition's next owner.
-    func decide(_ finding: LedgerFinding, about work: Work, _ preparation: Preparation) -> Preparation? {
+    /// What is to happen by what the ledger knows.
+    enum Decision {
+        case go(Preparation)
+        /// Its next attempt is recorded, and was perhaps never sent.
+        case resume(LedgerProgress)
+        /// It is left to the partition's next owner.
+        case leave
+    }
+
+    func decide(_ finding: LedgerFinding, about work: Work, _ command: LedgerCommand, _ preparation: Preparation)
+        -> Decision
+    {
         switch finding {
-        case .fresh: return preparation
-        case .finished(let outcome): return .end(.repeated(outcome))
-        case .underWay: return .end(.doubled)
+        case .fresh: return .go(preparation)
+        case .begun(let progress): return self.decide(progress, about: work, command, preparation)
+        case .finished(let outcome): return .go(.end(.repeated(outcome)))
         case .cancelled(let reason):
-            return .end(
-                .failed(AttemptFailure(failureClass: .cancelled, code: "CANCELLED", message: reason)))
-        case .over: return nil
+            return .go(
+                .end(.failed(AttemptFailure(failureClass: .cancelled, code: "CANCELLED", message: reason))))
+        case .over: return .leave
+        }
+    }
+
+    private func decide(
+        _ progress: LedgerProgress, about work: Work, _ command: LedgerCommand, _ preparation: Preparation
+    ) -> Decision {
+        // A dead letter that was sent again begins anew.
+        if command.replays > progress.replays { return .go(preparation) }
+        if progress.origin != command.origin {
+            guard self.isForsaken(progress, seenFrom: command, of: work, preparation) else {
+                return .go(.end(.doubled))
+            }
+            self.logger.warning(
+                "a command's next attempt did not come: this record carries the command on",
+                metadata: [
+                    "command.id": "\(command.envelope.id)", "command.type": "\(command.envelope.type)",
+                    "attempts": "\(progress.attempts)", "origin": "\(command.origin)",
+                    "origin.before": "\(progress.origin)",
+                    "overdue.s": "\((self.clock.wall() - progress.due) / 1_000_000)",
+                ])
+        }
+        return progress.attempts > work.attempt ? .resume(progress) : .go(preparation)
+    }
+
+    /// Whether the record that was to carry the command on is gone, with its topic or by retention.
+    ///
+    /// It is enough if that is likely: should the record come after all, it finds that another one has taken its place.
+    private func isForsaken(
+        _ progress: LedgerProgress, seenFrom command: LedgerCommand, of work: Work, _ preparation: Preparation
+    ) -> Bool {
+        let (there, here) = (progress.origin, command.origin)
+        // Records of a partition come in order: one that lies before is read later only when the topic was made anew.
+        // Retry records may come in any.
+        if !work.slot.isRetry, there.topic == here.topic, there.partition == here.partition,
+            there.offset > here.offset
+        {
+            return true
+        }
+        var patience = self.settings.overdueAfter
+        // It may be running.
+        if case .run(let entry, _) = preparation { patience += entry.policy.timeout }
+        return self.clock.wall() - progress.due > patience.wholeMicroseconds
+    }
+
+    /// Goes on where the ledger says that the command stands.
+    ///
+    /// The interleaving that asks for it: an attempt fails, its retry is recorded, and the worker is killed before the
+    /// retry record is stored. The command's own record comes again, and knows of no attempt; were it run, that would be
+    /// an attempt more than the policy allows.
+    func resume(_ work: Work, _ progress: LedgerProgress, command: LedgerCommand, on worker: Worker) async {
+        let now = self.clock.wall()
+        work.attempt = progress.attempts
+        if work.firstFailedAt == 0 { work.firstFailedAt = progress.startedAt }
+        work.finishedAt = now
+        switch self.prepare(work, now: now) {
+        case .end(let disposition):
+            await self.finish(work, disposition, command: command, scope: nil, on: worker)
+        case .run(let entry, _):
+            self.logger.info(
+                "a retry is recorded and may not have been sent: it is sent, and the attempt not made again",
+                metadata: ["command.id": "\(command.envelope.id)", "attempts": "\(progress.attempts)"])
+            var failure =
+                progress.failure
+                ?? AttemptFailure(failureClass: .transient, code: "INTERRUPTED", message: "its worker ended")
+            failure.retryAfter = .milliseconds(max(0, (progress.due - now + 999) / 1000))
+            let disposition = self.retry(work, failure, entry.policy)
+            // The policy may have changed: an end is something new, and recorded.
+            if case .failed = disposition {
+                return await self.finish(work, disposition, command: command, scope: nil, on: worker)
+            }
+            await self.complete(work, disposition, on: worker)
         }
     }
 
@@ -57,6 +138,8 @@ extension Engine {
         case .refused(let failure):
             guard let policy = self.policy(of: work) else { return }
             await self.finish(work, self.retry(work, failure, policy), command: command, scope: nil, on: worker)
+        case .fenced(let owner):
+            self.fence(work, owner: owner)
         case .over:
             self.dispatcher.withLock { $0.abandoned(work) }
         }
@@ -73,6 +156,8 @@ extension Engine {
         let state: LedgerEntry.State
         var failure: AttemptFailure?
         var bytes: [UInt8] = []
+        var due: Int64?
+        var attempt = work.attempt
         switch disposition {
         case .succeeded(let output):
             state = .succeeded
@@ -85,15 +170,26 @@ extension Engine {
                 case .expired: .expired
                 default: .failed
                 }
-        case .retryInPlace(let reason, _), .retryTopic(let reason, _, _), .heldBack(let reason):
+        case .retryInPlace(let reason, let delay):
             failure = reason
             state = .retrying
-        case .postponedTopic: state = .scheduled
+            due = work.finishedAt + delay * 1000
+        case .retryTopic(let reason, _, let time):
+            failure = reason
+            state = .retrying
+            due = time * 1000
+        case .heldBack(let reason):
+            failure = reason
+            state = .retrying
+            attempt -= 1
+        case .postponedTopic(_, let time):
+            state = .scheduled
+            due = time * 1000
         case .postponedInPlace, .repeated, .doubled: return nil
         }
         return LedgerEntry(
-            command: command, state: state, failure: failure, output: bytes, attempt: work.attempt,
+            command: command, state: state, failure: failure, output: bytes, attempt: attempt,
             worker: self.settings.worker, receivedAt: work.receivedAt, startedAt: work.startedAt,
-            finishedAt: work.finishedAt)
+            finishedAt: work.finishedAt, due: due)
     }
 }

@@ -57,6 +57,7 @@ extension Engine {
             }
             wait = min(wait, 20_000)
         }
+        if self.ledger != nil { self.checkFences(now: now) }
         let interval = self.settings.commitInterval.wholeMicroseconds
         if now - state.lastCommit >= interval {
             state.lastCommit = now

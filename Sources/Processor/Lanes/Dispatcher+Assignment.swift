@@ -19,11 +19,18 @@ extension Dispatcher {
     ///   attempts are not forgotten. With `lost` there are none; another member may be at them already.
     mutating func revoke(_ partitions: [TopicPartition], lost: Bool) -> [Work] {
         let slots = partitions.compactMap { self.slots[$0] }
-        for slot in slots {
+        for slot in slots where slot.state != .gone {
             slot.state = lost ? .gone : .revoking
             if lost { slot.isGone.store(true, ordering: .releasing) }
         }
         return self.stopWaiting { $0.slot.state != .active }
+    }
+
+    /// The partition has another owner, though nobody has taken it from us yet: as if it were lost.
+    mutating func shutOut(_ slot: PartitionSlot, now: Int64) {
+        slot.state = .gone
+        slot.isGone.store(true, ordering: .releasing)
+        slot.fencedAt = now
     }
 
     /// Everything is to be given up; what runs may finish.

@@ -37,18 +37,57 @@ package struct LedgerCommand: Sendable {
     package let replays: Int
     /// Whether the worker goes on waiting for an answer.
     package let isOver: @Sendable () -> Bool
+
+    package init(
+        domain: String, envelope: Envelope, partition: TopicPartition, epoch: Int64, origin: RecordOrigin,
+        replays: Int, isOver: @escaping @Sendable () -> Bool
+    ) {
+        self.domain = domain
+        self.envelope = envelope
+        self.partition = partition
+        self.epoch = epoch
+        self.origin = origin
+        self.replays = replays
+        self.isOver = isOver
+    }
 }
 
 /// What is known of a command that is about to run.
 package enum LedgerFinding: Sendable {
     case fresh
+    /// It was tried or put off, by this record or by another one, and has no outcome yet.
+    case begun(LedgerProgress)
     /// It has its outcome.
     case finished(LedgerOutcome)
-    /// The same command came by another record, which waits for its next attempt and will have the outcome.
-    case underWay
+    /// It was cancelled, before it was tried or while this record waited for its next attempt.
     case cancelled(reason: String)
     /// The worker gave up waiting.
     case over
+}
+
+/// How far a command has come that has no outcome yet.
+package struct LedgerProgress: Sendable {
+    /// Attempts that count.
+    package var attempts: Int
+    /// How the last one failed; nil when there was none.
+    package var failure: AttemptFailure?
+    /// When the next one is due, and when the last one began; Unix microseconds.
+    package var due: Int64
+    package var startedAt: Int64
+    package var replays: Int
+    /// Where the record was read that carries the command on.
+    package var origin: RecordOrigin
+
+    package init(
+        attempts: Int, failure: AttemptFailure?, due: Int64, startedAt: Int64, replays: Int, origin: RecordOrigin
+    ) {
+        self.attempts = attempts
+        self.failure = failure
+        self.due = due
+        self.startedAt = startedAt
+        self.replays = replays
+        self.origin = origin
+    }
 }
 
 /// A command's first outcome.
@@ -85,12 +124,31 @@ package struct LedgerEntry: Sendable {
     package let state: State
     package let failure: AttemptFailure?
     package let output: [UInt8]
+    /// Attempts that count, this one included if it does.
     package let attempt: Int
     package let worker: String
     /// Unix microseconds.
     package let receivedAt: Int64
     package let startedAt: Int64
     package let finishedAt: Int64
+    /// When the next attempt is to begin, Unix microseconds; nil when there is none, or nobody knows.
+    package let due: Int64?
+
+    package init(
+        command: LedgerCommand, state: State, failure: AttemptFailure?, output: [UInt8], attempt: Int, worker: String,
+        receivedAt: Int64, startedAt: Int64, finishedAt: Int64, due: Int64? = nil
+    ) {
+        self.command = command
+        self.state = state
+        self.failure = failure
+        self.output = output
+        self.attempt = attempt
+        self.worker = worker
+        self.receivedAt = receivedAt
+        self.startedAt = startedAt
+        self.finishedAt = finishedAt
+        self.due = due
+    }
 
     /// Whether the command has its outcome with it.
     package var isFinal: Bool {
@@ -109,6 +167,8 @@ package enum LedgerVerdict: Sendable {
     case undone(reason: String)
     /// Nothing of this attempt is kept, through the handler's fault: the attempt counts as failed.
     case refused(AttemptFailure)
-    /// The partition has another owner, or the worker gave up waiting: nothing of this attempt is kept.
+    /// The partition has another owner, of this name: nothing of this attempt is kept, nor of any other one of it.
+    case fenced(by: String)
+    /// The worker gave up waiting: nothing of this attempt is kept.
     case over
 }

@@ -11,6 +11,8 @@ package final class EngineCounters: Sendable {
     package let acknowledged = Atomic<Int>(0)
     /// Commands that had their outcome before.
     package let repeated = Atomic<Int>(0)
+    /// Attempts of which nothing is kept, since another worker owns their partitions by the database.
+    package let fenced = Atomic<Int>(0)
     package let outages = Atomic<Int>(0)
     /// Threads that handlers have blocked, in all.
     package let blockedThreads = Atomic<Int>(0)

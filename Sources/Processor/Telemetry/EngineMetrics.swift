@@ -20,6 +20,7 @@ final class EngineMetrics: Sendable {
     private let consumed: [Domain: Counter]
     private let retries: [Domain: [String: Counter]]
     private let deadLetters: [Domain: Counter]
+    private let fences: [Domain: Counter]
     private let instruments: [Domain: [CommandType: Instruments]]
     private let others: [Domain: Instruments]
     private let gauges: [String: Gauge]
@@ -58,6 +59,10 @@ final class EngineMetrics: Sendable {
             uniqueKeysWithValues: domains.map {
                 ($0.names, Counter(label: "adjutant.dead_letters", dimensions: labels($0.names), factory: factory))
             })
+        self.fences = Dictionary(
+            uniqueKeysWithValues: domains.map {
+                ($0.names, Counter(label: "adjutant.commands.fenced", dimensions: labels($0.names), factory: factory))
+            })
         self.retries = Dictionary(
             uniqueKeysWithValues: domains.map { domain in
                 let tiers = ["in_place"] + domain.tiers.map(\.name)
@@ -93,6 +98,10 @@ final class EngineMetrics: Sendable {
 
     func consumed(_ domain: Domain, _ count: Int) {
         if self.isEnabled { self.consumed[domain]?.increment(by: count) }
+    }
+
+    func fenced(_ domain: Domain) {
+        if self.isEnabled { self.fences[domain]?.increment() }
     }
 
     /// An attempt ended, or a command without one.

@@ -28,8 +28,8 @@ import Testing
             #expect(try await inbox.state("good") == "succeeded 1")
             #expect(try await inbox.state("bad") == "retrying 1")
             #expect(await inbox.ledger.look(good).name == "finished")
-            #expect(await inbox.ledger.look(bad).name == "fresh")
-            #expect(await inbox.ledger.look(try inbox.command("bad", offset: 7)).name == "under way")
+            #expect(await inbox.ledger.look(bad).name == "begun 1 at 1")
+            #expect(await inbox.ledger.look(try inbox.command("bad", offset: 7)).name == "begun 1 at 1")
         }
     }
 
@@ -107,8 +107,8 @@ import Testing
             try await Inbox.with(earlier.database, worker: "w2") { later in
                 #expect(later.epoch == earlier.epoch + 1)
                 let command = try earlier.command("c")
-                #expect(await earlier.attempt(command) { try await $0.effect("c", "zombie") }.name == "over")
-                #expect(await earlier.ledger.record(earlier.entry(command), in: nil).name == "over")
+                #expect(await earlier.attempt(command) { try await $0.effect("c", "zombie") }.name == "fenced by w2")
+                #expect(await earlier.ledger.record(earlier.entry(command), in: nil).name == "fenced by w2")
                 let mine = try later.command("c")
                 #expect(await later.attempt(mine) { try await $0.effect("c", "owner") }.name == "recorded")
                 // Late, the earlier one hears of the outcome, and its own is gone.

@@ -127,6 +127,7 @@ extension LedgerVerdict {
         case .repeated: "repeated"
         case .undone: "undone"
         case .refused(let failure): "refused \(failure.code)"
+        case .fenced(let owner): "fenced by \(owner)"
         case .over: "over"
         }
     }
@@ -137,7 +138,7 @@ extension LedgerFinding {
         switch self {
         case .fresh: "fresh"
         case .finished: "finished"
-        case .underWay: "under way"
+        case .begun(let progress): "begun \(progress.attempts) at \(progress.origin.offset)"
         case .cancelled: "cancelled"
         case .over: "over"
         }

@@ -79,26 +79,6 @@ import Testing
         #expect(harness.broker.committed("test.commands")?.offset == 2)
     }
 
-    /// The retry was recorded and not sent: the command's own record comes again, and it is not its own repeat.
-    @Test func aRetryThatWasNotSentIsMadeAgain() async throws {
-        let clock = ManualClock()
-        let settings = EngineSettings.testing { $0.grace = .zero }
-        let harness = try Harness(clock: clock.clock, settings: settings, ledger: MemoryLedger()) { _, _, _ in
-            throw CommandError.transient("BUSY", "later")
-        }
-        let first = await harness.start()
-        first.sink.hold { _ in true }
-        harness.broker.send("c-1")
-        await harness.ledger?.state.until { $0.rows["c-1"] != nil }
-        first.cut()
-        let second = await harness.start()
-        await harness.until("test.retry.5s", has: 1)
-        await harness.untilCommitted(1)
-        try await second.stop()
-        try await first.stop()
-        #expect(Self.kinds(harness.broker) == ["retried"])
-    }
-
     @Test func aCancelledCommandIsNotRun() async throws {
         let ledger = MemoryLedger()
         ledger.state.update { $0.cancelled = ["c-1": "the customer changed their mind"] }

@@ -145,13 +145,13 @@ import Testing
             "adjutant.commands.handled", "adjutant.retries", "adjutant.dead_letters", "adjutant.commands.running",
             "adjutant.commands.in_flight", "adjutant.commands.waiting", "adjutant.offsets.incomplete",
             "adjutant.offsets.metadata_bytes", "adjutant.partitions.paused", "adjutant.partitions.assigned",
-            "adjutant.lag", "adjutant.outages", "adjutant.threads.blocked",
+            "adjutant.commands.fenced", "adjutant.lag", "adjutant.outages", "adjutant.threads.blocked",
         ]
         #expect(Set(after.map { String($0.prefix { $0 != " " }) }) == documented)
         #expect(!after.contains { $0.contains("made.up") || $0.contains("tenant-") || $0.contains("key-") })
         // All of them are made at the start: one engine, one domain, one type and the others.
         #expect(before.isEmpty)
-        let counters = ["consumed": 1, "handled": 2 * 10, "retries": 3, "dead letters": 1]
+        let counters = ["consumed": 1, "handled": 2 * 10, "retries": 3, "dead letters": 1, "fenced": 1]
         let (timers, gauges) = (2 * 2, 10)
         #expect(after.count == counters.values.reduce(0, +) + timers + gauges)
     }

@@ -46,7 +46,9 @@ final class MemoryLedger: CommandLedger {
             state.looks.append(id)
             if let row = state.rows[id] {
                 guard let outcome = row.outcome else {
-                    return row.entry.command.origin == command.origin ? .fresh : .underWay
+                    let isOpen = row.entry.command.origin == command.origin
+                    if isOpen, let reason = state.cancelled[id] { return .cancelled(reason: reason) }
+                    return .begun(row.entry.progress)
                 }
                 let isReplayed = outcome.isDeadLettered && command.replays > row.entry.command.replays
                 if !isReplayed { return .finished(outcome) }
@@ -64,8 +66,9 @@ final class MemoryLedger: CommandLedger {
             state.asked.append(entry)
             if !state.answers.isEmpty { return state.answers.removeFirst() }
             guard state.epochs[entry.command.partition] == entry.command.epoch else {
+                if let outcome = state.rows[id]?.outcome { return .repeated(outcome) }
                 state.fenced += 1
-                return .over
+                return .fenced(by: "another worker")
             }
             if let row = state.rows[id], let outcome = row.outcome {
                 let isReplayed = outcome.isDeadLettered && entry.command.replays > row.entry.command.replays
@@ -116,6 +119,13 @@ final class MemoryScope: LedgerScope, CommandTransaction {
 }
 
 extension LedgerEntry {
+    /// What a database would find again of a command without an outcome.
+    var progress: LedgerProgress {
+        LedgerProgress(
+            attempts: self.attempt, failure: self.failure, due: self.due ?? self.startedAt, startedAt: self.startedAt,
+            replays: self.command.replays, origin: self.command.origin)
+    }
+
     /// What a database would find again.
     var outcome: LedgerOutcome {
         LedgerOutcome(
