@@ -94,7 +94,7 @@ import Testing
         #expect(failures.map { $0.json["class"] as? String } == ["cancelled", "cancelled"])
         #expect(failures.first?.json["message"] as? String == "the customer changed their mind")
         #expect(harness.broker.records("test.dlt").isEmpty)
-        #expect(ledger.state.value.rows["c-1"]?.entry.state == .cancelled)
+        #expect(ledger.state.value.row("c-1")?.entry.state == .cancelled)
     }
 
     @Test func aDeadLetterThatIsSentAgainRunsOnceMore() async throws {
@@ -146,7 +146,7 @@ import Testing
         await ledger.state.until { $0.abandoned == ["c-1"] }
         try await running.stop()
         #expect(ledger.state.value.written == [])
-        #expect(ledger.state.value.rows["c-1"]?.entry.failure?.code == "TIMEOUT")
+        #expect(ledger.state.value.row("c-1")?.entry.failure?.code == "TIMEOUT")
         #expect(harness.broker.records("test.results").isEmpty)
     }
 

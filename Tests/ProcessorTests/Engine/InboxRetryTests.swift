@@ -21,11 +21,11 @@ import Testing
         let running = await harness.start()
         running.sink.hold { _ in true }
         harness.gate.open("\(attempt)")
-        while let clock, harness.ledger?.state.value.rows["c-1"]?.entry.attempt != attempt, !Task.isCancelled {
+        while let clock, harness.ledger?.state.value.row("c-1")?.entry.attempt != attempt, !Task.isCancelled {
             clock.advance(milliseconds: 1)
             await harness.turns(running)
         }
-        await harness.ledger?.state.until { $0.rows["c-1"]?.entry.attempt == attempt }
+        await harness.ledger?.state.until { $0.row("c-1")?.entry.attempt == attempt }
         running.cut()
         try await running.stop()
     }
@@ -96,8 +96,8 @@ import Testing
         await after.until("test.dlt", has: 1)
         try await second.stop()
         #expect(after.journal.value.starts.isEmpty)
-        #expect(ledger.state.value.rows["c-1"]?.outcome?.failure?.failureClass == .exhausted)
-        #expect(ledger.state.value.rows["c-1"]?.outcome?.failure?.code == "BUSY")
+        #expect(ledger.state.value.row("c-1")?.outcome?.failure?.failureClass == .exhausted)
+        #expect(ledger.state.value.row("c-1")?.outcome?.failure?.code == "BUSY")
     }
 
     /// What an outage made void is not counted in the ledger either, where the next worker looks.
@@ -115,14 +115,14 @@ import Testing
             await harness.journal.until { $0.starts.count == start }
             await harness.until(running) { $0.parked == 1 && $0.running == 0 }
             // The attempt that began it counts, the probes do not.
-            #expect(harness.ledger?.state.value.rows["c-1"]?.entry.attempt == 1)
+            #expect(harness.ledger?.state.value.row("c-1")?.entry.attempt == 1)
             if start == 4 { isDown.update { $0 = false } }
             clock.advance(milliseconds: 60_000)
         }
         await harness.until("test.results", has: 1)
         try await running.stop()
         #expect(harness.journal.value.attempts("c-1") == [1, 2, 2, 2, 2])
-        #expect(harness.ledger?.state.value.rows["c-1"]?.outcome?.attempts == 2)
+        #expect(harness.ledger?.state.value.row("c-1")?.outcome?.attempts == 2)
     }
 
     // MARK: - Records that are gone

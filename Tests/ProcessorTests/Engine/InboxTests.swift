@@ -150,7 +150,7 @@ import Testing
         harness.broker.send("c-1")
         await harness.until("test.results", has: 1)
         try await running.stop()
-        #expect(harness.ledger?.state.value.rows["c-1"]?.entry.command.epoch == 2)
+        #expect(harness.ledger?.state.value.row("c-1")?.entry.command.epoch == 2)
         #expect(harness.ledger?.state.value.isClosed == true)
     }
 }

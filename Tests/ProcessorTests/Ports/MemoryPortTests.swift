@@ -31,6 +31,20 @@ import Testing
         }
     }
 
+    @Test(arguments: LedgerConformance.allCases) func theLedgerConforms(check: LedgerConformance) async throws {
+        let state = MemoryLedger().state
+        try await check.run(
+            on: LedgerStage(
+                open: { _ in MemoryLedger(state) },
+                own: { ($0 as? MemoryLedger)?.own($1) ?? [] },
+                cancel: { domain, id, reason in
+                    #expect(domain == "test")
+                    state.update { $0.cancelled[id] = reason }
+                },
+                written: { state.value.written },
+                write: { _ = try await $0.query("INSERT INTO effects (note) VALUES ($1)", [.text($1)]) }, close: {}))
+    }
+
     @Test(arguments: SinkConformance.allCases) func theSinkConforms(check: SinkConformance) async throws {
         try await Self.blocking {
             let broker = MemoryBroker(partitions: 2)

@@ -172,7 +172,8 @@ final class RunningEngine: Sendable {
         logger.logLevel = .critical
         let source = MemorySource(broker: harness.broker)
         let engine = Engine(
-            domains: [harness.domain], source: source, ledger: harness.ledger, settings: harness.settings,
+            domains: [harness.domain], source: source, ledger: harness.ledger.map { MemoryLedger($0.state) },
+            settings: harness.settings,
             group: "adjutant.test",
             clock: harness.clock, metrics: harness.metrics, instrument: harness.instrument, logger: logger)
         let sink = MemorySink(broker: harness.broker, receiver: engine)

@@ -10,8 +10,21 @@ final class MemoryLedger: CommandLedger {
         var outcome: LedgerOutcome?
     }
 
+    /// A command's name in the database.
+    struct Name: Hashable, Sendable {
+        var domain = "test"
+        var id: String
+
+        init(_ id: String) { self.id = id }
+
+        init(_ command: LedgerCommand) {
+            self.domain = command.domain
+            self.id = command.envelope.id
+        }
+    }
+
     struct State: Sendable {
-        var rows: [String: Row] = [:]
+        var rows: [Name: Row] = [:]
         var epochs: [TopicPartition: Int64] = [:]
         var cancelled: [String: String] = [:]
         /// What handlers wrote and is kept.
@@ -25,9 +38,16 @@ final class MemoryLedger: CommandLedger {
         var abandoned: [String] = []
         var fenced = 0
         var isClosed = false
+
+        /// Of the tests' own domain.
+        func row(_ id: String) -> Row? { self.rows[Name(id)] }
     }
 
-    let state = Watched(State())
+    let state: Watched<State>
+    private let isClosed = Watched(false)
+
+    /// - Parameter state: The database's, which other workers' ledgers may share.
+    init(_ state: Watched<State> = Watched(State())) { self.state = state }
 
     // MARK: - CommandLedger
 
@@ -42,9 +62,10 @@ final class MemoryLedger: CommandLedger {
 
     func look(_ command: LedgerCommand) async -> LedgerFinding {
         let id = command.envelope.id
+        guard !command.isOver(), !self.isClosed.value else { return .over }
         return self.state.update { state in
             state.looks.append(id)
-            if let row = state.rows[id] {
+            if let row = state.rows[Name(command)] {
                 guard let outcome = row.outcome else {
                     let isOpen = row.entry.command.origin == command.origin
                     if isOpen, let reason = state.cancelled[id] { return .cancelled(reason: reason) }
@@ -60,27 +81,36 @@ final class MemoryLedger: CommandLedger {
     func scope(of command: LedgerCommand) -> any LedgerScope { MemoryScope(ledger: self, id: command.envelope.id) }
 
     func record(_ entry: LedgerEntry, in scope: (any LedgerScope)?) async -> LedgerVerdict {
-        let id = entry.command.envelope.id
+        let name = Name(entry.command)
+        guard !entry.command.isOver(), !self.isClosed.value else { return .over }
         let writes = (scope as? MemoryScope)?.take() ?? []
         return self.state.update { state in
             state.asked.append(entry)
             if !state.answers.isEmpty { return state.answers.removeFirst() }
             guard state.epochs[entry.command.partition] == entry.command.epoch else {
-                if let outcome = state.rows[id]?.outcome { return .repeated(outcome) }
+                if let outcome = state.rows[name]?.outcome { return .repeated(outcome) }
                 state.fenced += 1
                 return .fenced(by: "another worker")
             }
-            if let row = state.rows[id], let outcome = row.outcome {
-                let isReplayed = outcome.isDeadLettered && entry.command.replays > row.entry.command.replays
-                if !isReplayed { return .repeated(outcome) }
+            var entry = entry
+            if let row = state.rows[name] {
+                if let outcome = row.outcome {
+                    let isReplayed = outcome.isDeadLettered && entry.command.replays > row.entry.command.replays
+                    if !isReplayed { return .repeated(outcome) }
+                } else if row.entry.command.replays == entry.command.replays {
+                    entry = entry.counting(atLeast: row.entry.attempt)
+                }
             }
-            state.rows[id] = Row(entry: entry, outcome: entry.isFinal ? entry.outcome : nil)
+            state.rows[name] = Row(entry: entry, outcome: entry.isFinal ? entry.outcome : nil)
             if entry.state == .succeeded { state.written += writes }
             return .recorded
         }
     }
 
-    func close() { self.state.update { $0.isClosed = true } }
+    func close() {
+        self.isClosed.update { $0 = true }
+        self.state.update { $0.isClosed = true }
+    }
 }
 
 /// One attempt's writes, until they are kept or undone.
@@ -119,6 +149,14 @@ final class MemoryScope: LedgerScope, CommandTransaction {
 }
 
 extension LedgerEntry {
+    /// The same with no fewer attempts than that.
+    func counting(atLeast attempts: Int) -> LedgerEntry {
+        LedgerEntry(
+            command: self.command, state: self.state, failure: self.failure, output: self.output,
+            attempt: max(attempts, self.attempt), worker: self.worker, receivedAt: self.receivedAt,
+            startedAt: self.startedAt, finishedAt: self.finishedAt, due: self.due)
+    }
+
     /// What a database would find again of a command without an outcome.
     var progress: LedgerProgress {
         LedgerProgress(
