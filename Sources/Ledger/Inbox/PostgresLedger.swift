@@ -21,6 +21,8 @@ package final class PostgresLedger: CommandLedger {
         package var recorders = 1
         /// Connections for what handlers write.
         package var transactions = 4
+        /// How handlers' transactions see others.
+        package var isolation = PostgresIsolation.readCommitted
         /// Commands in one group.
         package var groupLimit = 512
         /// Commands in one shared transaction of handlers.

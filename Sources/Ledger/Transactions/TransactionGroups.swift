@@ -63,7 +63,7 @@ final class TransactionGroups: Sendable {
             var done: [Done] = []
             do {
                 let opened = try await connection.open()
-                try await opened.transaction { transaction in
+                try await opened.transaction(isolation: self.settings.isolation) { transaction in
                     var next = first.first
                     let started = ContinuousClock.now
                     let isAlone = self.alone.load(ordering: .relaxed) > 0

@@ -1,7 +1,7 @@
 /// How a transaction sees others (chapter 13.2 of PostgreSQL's manual).
-package enum PostgresIsolation: Sendable {
-    case readCommitted
-    case repeatableRead
+package enum PostgresIsolation: String, Sendable, CaseIterable {
+    case readCommitted = "read-committed"
+    case repeatableRead = "repeatable-read"
     case serializable
 
     var begin: PostgresStatement {

@@ -51,6 +51,7 @@ package enum SettingSchema {
         Entry("database.migrate", .flag, "whether a worker that starts brings the schema up to date"),
         Entry("database.recorders", .integer, "connections that record outcomes"),
         Entry("database.transactions", .integer, "connections for what handlers write"),
+        Entry("database.isolation", .text, "of what handlers write: read-committed, repeatable-read or serializable"),
         Entry("outbox.lease", .duration, "how long a relay of the outbox that is not heard of keeps its share"),
         Entry("outbox.poll_interval", .duration, "how long the outbox may wait when no notification tells of it"),
         Entry("outbox.listen", .flag, "whether the database passes notifications on; proxies may not"),

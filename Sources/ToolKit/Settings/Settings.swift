@@ -1,6 +1,7 @@
 import Commands
 import Foundation
 import KafkaClient
+import PostgresClient
 import Yams
 
 /// The settings of one run: flags over environment over the configuration file.
@@ -124,6 +125,8 @@ package struct Settings: Sendable {
             }
             if path.hasSuffix(".ordering"), Ordering(rawValue: value.text) == nil {
                 expected = "key, partition or none"
+            } else if path == "database.isolation", PostgresIsolation(rawValue: value.text) == nil {
+                expected = PostgresIsolation.allCases.map(\.rawValue).joined(separator: " or ")
             } else {
                 expected = nil
             }

@@ -39,6 +39,7 @@ final class WorkerDatabase: Sendable {
         options.completer = completer
         if let value = settings.integer("database.recorders") { options.recorders = value }
         if let value = settings.integer("database.transactions") { options.transactions = value }
+        if let value = settings.text("database.isolation").flatMap(PostgresIsolation.init) { options.isolation = value }
         self.completer = completer
         let outbox = try OutboxService(settings: settings, worker: worker, truncatable: truncatable, logger: logger)
         self.outbox = outbox
