@@ -12,8 +12,11 @@ struct OutboxCommand: AsyncParsableCommand {
             EXAMPLES
               adjutant outbox status --database-url postgres://localhost/shop
               adjutant outbox relay -b localhost:9092 --database-url postgres://localhost/shop
+              adjutant outbox retry --topic lab.audit --execute
             """,
-        subcommands: [OutboxStatusCommand.self, OutboxRelayCommand.self])
+        subcommands: [
+            OutboxStatusCommand.self, OutboxRelayCommand.self, OutboxRefusedCommand.self, OutboxRetryCommand.self,
+        ])
 }
 
 struct OutboxRelayCommand: AsyncParsableCommand {

@@ -48,6 +48,9 @@ struct OutboxStatusCommand: AsyncParsableCommand {
         for relay in status.relays {
             say("relay \(relay.worker): \(relay.slots) of 64 slots\(relay.isAsleep ? ", asleep" : "")")
         }
+        if status.topics.contains(where: { $0.putAside > 0 }) {
+            say("records were put aside: `outbox refused` tells why, `outbox retry` sends them again")
+        }
         guard status.topics.allSatisfy({ $0.refusal == nil && $0.putAside == 0 }) else {
             throw ExitCode(ToolExit.partial.rawValue)
         }

@@ -99,6 +99,18 @@ final class OutboxLab: Sendable {
         }
     }
 
+    /// Runs `adjutant outbox …`; returns what it printed.
+    @discardableResult
+    func tool(_ arguments: String..., exit: Int32 = 0) async throws -> [String] {
+        let environment = ["ADJUTANT_DATABASE_URL": self.server.url]
+        return try await blocking {
+            let program = try Program(["outbox"] + arguments, environment: environment)
+            let code = try program.waitForExit(seconds: 60)
+            guard code == exit else { throw HarnessError("exit \(code) where \(exit) was expected: \(program.tail)") }
+            return program.output.all
+        }
+    }
+
     /// Puts numbered records for each of the keys `k0`, `k1`, …: each key's numbers go on where they ended.
     func put(
         _ topic: String = "out", keys: Int, from first: Int, count: Int, on session: (any PostgresSession)? = nil

@@ -1,5 +1,6 @@
 import Commands
 import Foundation
+import JSONCoding
 import KafkaClient
 import PostgresClient
 import Testing
@@ -60,8 +61,20 @@ struct OutboxRefusalTests {
                 let topics = try await OutboxStatus.read(from: lab.database).topics
                 #expect(topics.map(\.putAside) == [1])
                 #expect(topics.map(\.waiting) == [0])
-                let again = try await lab.database.query("SELECT adjutant.outbox_retry('out')").only
-                #expect(try again.get(0) == 1)
+                let refused = try await lab.tool("refused", "-o", "jsonl")
+                #expect(refused.count == 1)
+                let row = try JSONDocument(parsing: try #require(refused.first)).root
+                #expect(row["topic"]?.stringValue == "out")
+                #expect(row["key"]?.stringValue == "k1")
+                #expect(row["bytes"]?.numberText == "50000")
+                #expect(row["reason"]?.stringValue?.isEmpty == false)
+                // Listed only.
+                #expect(try await lab.tool("retry", "--topic", "out", "-o", "jsonl") == refused)
+                try await lab.tool("retry", "--topic", "other", "--execute", exit: 3)
+                try await lab.tool("retry", "--topic", "out", "--id", "1", "--execute", exit: 3)
+                #expect(try await OutboxStatus.read(from: lab.database).topics.map(\.putAside) == [1])
+                let id = try #require(row["id"]?.numberText)
+                try await lab.tool("retry", "--topic", "out", "--id", id, "--execute")
                 try await lab.running(lab.relay()) {
                     try await lab.wait("an empty outbox") { try await lab.left() == 0 }
                 }
