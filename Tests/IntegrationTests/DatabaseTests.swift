@@ -126,6 +126,28 @@ extension IntegrationTests {
             }
         }
 
+        @Test(
+            "a worker whose partitions are another one's by the database alone says so and ends; started anew it goes on"
+        )
+        func fenced() async throws {
+            try await Shop.with(partitions: 2) { shop in
+                let worker = try await shop.worker("fenced", settings: ["ADJUTANT_WORKER_FENCED_GRACE": "1s"])
+                defer { worker.killNow() }
+                _ = try await shop.query("UPDATE adjutant.owners SET epoch = epoch + 1, worker = 'another'")
+                try await shop.send([Self.payment("p")])
+                try await blocking { try worker.waitForError("another worker owns a partition by the database") }
+                let code = try await blocking { try worker.waitForExit(seconds: 60) }
+                #expect(code == 1, "\(worker.tail)")
+                #expect(worker.errors.all.contains { $0.contains("owner") && $0.contains("another") })
+                let next = try await shop.worker("next")
+                defer { next.killNow() }
+                try await shop.waitForOutcomes(of: ["p"])
+                #expect(try await shop.stop(next) == 0, "\(next.tail)")
+                let contents = try await blocking { try shop.journal.catchUp() }
+                #expect(contents.audits["p"]?.map(\.auditKind) == ["succeeded"])
+            }
+        }
+
         @Test("a worker runs with the rights that the documentation gives it, and no others")
         func leastPrivilege() async throws {
             let page = Executable.packageRoot.appendingPathComponent(

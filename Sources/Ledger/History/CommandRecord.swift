@@ -31,13 +31,15 @@ package struct CommandRecord: Sendable {
     package var startedAt: PostgresTimestamp?
     /// Nil until it has its outcome.
     package var finishedAt: PostgresTimestamp?
+    /// When the next attempt is to begin, as long as there is one and that is known.
+    package var dueAt: PostgresTimestamp?
     /// What the handler returned; nil where only the row was asked for, or when there is none.
     package var output: [UInt8]?
 
     static let columns = """
         domain, id, type, key, state, class, code, message, problems, attempts, dead_lettered, replays, worker, \
         origin_topic, origin_partition, origin_offset, correlation_id, causation_id, actor, tenant, batch_id, saga_id, \
-        received_at, started_at, finished_at
+        received_at, started_at, finished_at, due_at
         """
 
     /// - Parameter hasOutput: The column `output` follows the others.
@@ -67,7 +69,8 @@ package struct CommandRecord: Sendable {
         self.receivedAt = try row.get(22)
         self.startedAt = try row.get(23)
         self.finishedAt = try row.get(24)
-        self.output = hasOutput ? try row.get(25) : nil
+        self.dueAt = try row.get(25)
+        self.output = hasOutput ? try row.get(26) : nil
     }
 }
 

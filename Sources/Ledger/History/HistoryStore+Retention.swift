@@ -47,7 +47,7 @@ extension HistoryStore {
     /// What ``prune(before:batchSize:progress:)`` would remove of commands.
     package func countPrunable(before time: Int64) async throws -> Int {
         try await self.session.query(
-            "SELECT count(*) FROM adjutant.commands WHERE received_at < $1 AND finished_at < $1",
+            "SELECT count(*) FROM adjutant.commands WHERE received_at < $1 AND (finished_at < $1 OR due_at < $1)",
             [.timestamp(PostgresTimestamp(microseconds: time))]
         ).only.get(0)
     }
@@ -65,7 +65,8 @@ extension HistoryStore {
     private static let pruneCommands: PostgresStatement = """
         WITH due AS (
             SELECT domain, id, received_at FROM adjutant.commands
-            WHERE received_at >= $2 AND received_at < $1 AND finished_at < $1
+            WHERE received_at >= $2 AND received_at < $1
+                AND (finished_at < $1 OR due_at < $1)
             ORDER BY received_at, id LIMIT $3 FOR UPDATE SKIP LOCKED
         ), gone AS (
             DELETE FROM adjutant.commands c USING due

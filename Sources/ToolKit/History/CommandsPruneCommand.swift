@@ -6,8 +6,8 @@ struct CommandsPruneCommand: AsyncParsableCommand {
         commandName: "prune", abstract: "Remove what ended long ago from the database.",
         usage: "adjutant commands prune --older-than <duration> [--execute]",
         discussion: """
-            Removes commands that ended before that time, with their events, and cancellations, batches and schedules that \
-            are over. It goes in small transactions and waits for no lock; stopped half-way, what is removed stays removed.
+            Removes commands that ended before that time, or whose next attempt was due before it and never came, with \
+            their events, and cancellations, batches and schedules that are over. It goes in small transactions and waits for no lock; stopped half-way, what is removed stays removed.
 
             A removed command is forgotten: should it be sent again, by its sender or as a dead letter, it runs again.
 

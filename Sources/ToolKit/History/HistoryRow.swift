@@ -31,6 +31,8 @@ struct HistoryRow: Encodable {
     var receivedAt: String
     var startedAt: String?
     var finishedAt: String?
+    /// Of the next attempt.
+    var dueAt: String?
 
     init(_ record: CommandRecord) {
         self.domain = record.domain
@@ -57,6 +59,7 @@ struct HistoryRow: Encodable {
         self.receivedAt = record.receivedAt.text
         self.startedAt = record.startedAt?.text
         self.finishedAt = record.finishedAt?.text
+        self.dueAt = record.dueAt?.text
     }
 
     static func table(_ rows: [HistoryRow]) -> TextTable {
@@ -148,6 +151,7 @@ struct HistoryView: Encodable {
         text.add("received", row.receivedAt)
         text.add("started", row.startedAt)
         text.add("finished", row.finishedAt)
+        text.add("next attempt", row.dueAt)
         text.add("worker", row.worker)
         text.add("origin", row.origin.map { "\($0.topic)/\($0.partition)/\($0.offset)" })
         text.add("correlation", row.correlationId)

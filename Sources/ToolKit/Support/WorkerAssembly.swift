@@ -157,6 +157,8 @@ package struct WorkerAssembly: Sendable {
         if let value = self.settings.duration("worker.revoke_grace") { engine.revokeGrace = value }
         if let value = self.settings.duration("worker.cancellation_grace") { engine.cancellationGrace = value }
         if let value = self.settings.duration("worker.stuck_after") { engine.stuckAfter = value }
+        if let value = self.settings.duration("worker.overdue_after") { engine.overdueAfter = value }
+        if let value = self.settings.duration("worker.fenced_grace") { engine.fencedGrace = value }
         engine.replyTopics = Set(self.settings.list("worker.reply_topics") ?? [])
         engine.worker = self.workerName
         return engine

@@ -21,7 +21,7 @@ final class RecordsLab: Sendable {
         _ body: @escaping @Sendable (RecordsLab) throws -> Result
     ) async throws -> Result {
         let server = try await PostgresServer.start(
-            #require(PostgresPrograms.find()), settings: ["max_connections": "100"])
+            #require(PostgresPrograms.find()), settings: ["max_connections": "100", "track_commit_timestamp": "on"])
         do {
             let result = try await Lab.with(partitions: 8) { lab in
                 try body(RecordsLab(lab: lab, server: server))
