@@ -126,6 +126,21 @@ extension IntegrationTests {
             }
         }
 
+        @Test("a worker that starts before its database waits for it")
+        func early() async throws {
+            try await Shop.with(partitions: 2) { shop in
+                try await shop.database.stop(.fast)
+                let worker = try await shop.worker("early", waiting: false)
+                defer { worker.killNow() }
+                try await blocking { try worker.waitForError("the database cannot be reached yet") }
+                try await shop.database.start()
+                _ = try await blocking { try worker.waitForOutput("ready", seconds: 60) }
+                try await shop.send([Self.payment("p")])
+                try await shop.waitForOutcomes(of: ["p"])
+                #expect(try await shop.stop(worker) == 0, "\(worker.tail)")
+            }
+        }
+
         @Test(
             "a worker whose partitions are another one's by the database alone says so and ends; started anew it goes on"
         )

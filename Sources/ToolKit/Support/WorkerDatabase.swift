@@ -17,20 +17,7 @@ final class WorkerDatabase: Sendable {
         _ configuration: PostgresConfiguration, group: String, worker: String, domains: [Domain],
         truncatable: Set<String>, settings: Settings, logger: Logger
     ) async throws {
-        do {
-            let migrator = try PostgresMigrator(
-                PostgresMigration.adjutant, configuration: configuration, logger: logger)
-            // A worker's role need not be allowed to change the schema when there is nothing to change.
-            do {
-                try await migrator.requireCurrent()
-            } catch let error as PostgresError where settings.flag("database.migrate") ?? true {
-                guard error.code == .migration || error.sqlState != nil else { throw error }
-                let applied = try await migrator.up()
-                logger.info("the database has a new schema", metadata: ["migrations": "\(applied)"])
-            }
-        } catch {
-            throw ToolError(database: error)
-        }
+        try await Self.prepare(configuration, settings, logger)
         let services = ToolEnvironment.current.services.filter { domains.contains($0.domain) }
         let completer = BatchCompleter(
             configuration, domains: domains.map(\.rawValue), observers: [ServiceBatchObserver(services: services)],
@@ -46,6 +33,35 @@ final class WorkerDatabase: Sendable {
         self.ledger = PostgresLedger(configuration: configuration, settings: options, logger: logger)
         self.schedules = ScheduleRunner(configuration, logger: logger) { outbox.relay.wake() }
     }
+
+    /// Sees to the schema. A database that is just starting, as it does beside its workers or after a crash, is waited for;
+    /// not for long, since nobody may ever answer at the address.
+    private static func prepare(
+        _ configuration: PostgresConfiguration, _ settings: Settings, _ logger: Logger
+    ) async throws {
+        let limit = ContinuousClock.now + Self.patience
+        while true {
+            do {
+                let migrator = try PostgresMigrator(
+                    PostgresMigration.adjutant, configuration: configuration, logger: logger)
+                // A worker's role need not be allowed to change the schema when there is nothing to change.
+                do {
+                    return try await migrator.requireCurrent()
+                } catch let error as PostgresError where settings.flag("database.migrate") ?? true {
+                    guard error.code == .migration || error.sqlState != nil, !error.isTransient else { throw error }
+                    let applied = try await migrator.up()
+                    return logger.info("the database has a new schema", metadata: ["migrations": "\(applied)"])
+                }
+            } catch let error as PostgresError where error.isTransient && ContinuousClock.now < limit {
+                logger.warning("the database cannot be reached yet", metadata: ["error": "\(error)"])
+                try await Task.sleep(for: .milliseconds(300))
+            } catch {
+                throw ToolError(database: error)
+            }
+        }
+    }
+
+    private static let patience = Duration.seconds(10)
 
     /// Until the ledger is closed and the task is cancelled.
     func run() async {
