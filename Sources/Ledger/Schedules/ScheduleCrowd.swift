@@ -58,7 +58,8 @@ struct ScheduleCrowd: Sendable {
         }
     }
 
-    /// The first crowd of the next moments: its first and its last due time.
+    /// The largest crowd of the next moments: its first and its last due time. Smaller ones before it take little time when
+    /// they are due.
     private static let crowd: PostgresStatement = """
         SELECT min(s.next_due), max(s.next_due) FROM (
             SELECT next_due FROM adjutant.schedules
@@ -66,7 +67,8 @@ struct ScheduleCrowd: Sendable {
                 AND next_due <= statement_timestamp() + $1::int8 * interval '1 millisecond' AND paused_at IS NULL
             ORDER BY next_due LIMIT 20000
         ) s
-        GROUP BY date_bin('10 milliseconds', s.next_due, '2000-01-01') HAVING count(*) >= $2 ORDER BY 1 LIMIT 1
+        GROUP BY date_bin('10 milliseconds', s.next_due, '2000-01-01') HAVING count(*) >= $2
+        ORDER BY count(*) DESC, 1 LIMIT 1
         """
 
     private static let members = PostgresStatement(

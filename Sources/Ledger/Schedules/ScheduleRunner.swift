@@ -54,8 +54,11 @@ package final class ScheduleRunner: Service {
                 group.addTask { await self.keep { try await self.serve($0) } }
                 group.addTask {
                     await self.keep { connection in
-                        if try await crowd.serve(connection) > 0 { self.didFire() }
-                        try await Task.sleep(for: ScheduleCrowd.interval)
+                        if try await crowd.serve(connection) > 0 {
+                            self.didFire()
+                        } else {
+                            try await Task.sleep(for: ScheduleCrowd.interval)
+                        }
                     }
                 }
             }

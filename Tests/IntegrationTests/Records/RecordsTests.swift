@@ -158,9 +158,10 @@ extension IntegrationTests {
                 #expect(known == count)
                 #expect(early == 0)
                 // A matter of the machine's load: told, not asserted.
-                print(
-                    "\(count) schedules \(apart) apart: 99 of 100 were in the outbox within \(late.0) s of their time, and "
-                        + "at a worker within \(late.1) s")
+                let text =
+                    "\(count) schedules \(apart) apart: 99 of 100 were in the outbox within \(late.0) s of their time, and at "
+                    + "a worker within \(late.1) s\n"
+                FileHandle.standardError.write(Data(text.utf8))
             }
         }
 

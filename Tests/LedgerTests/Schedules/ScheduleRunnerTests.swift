@@ -131,8 +131,16 @@ import Testing
             try await database.connection.query("DELETE FROM adjutant.schedules")
             try await database.connection.query("DELETE FROM adjutant.outbox")
             try await Self.add(200, to: database, due: "statement_timestamp() + interval '1.4 s'")
+            // Fewer of them, and earlier: they are served when they are due.
+            try await database.connection.query(
+                """
+                INSERT INTO adjutant.schedules (id, domain, type, data, next_due)
+                SELECT 'e' || n, 'lab', 'lab.run', '', statement_timestamp() + interval '1 s'
+                FROM generate_series(1, $1::int8) n
+                """, [.int(ScheduleCrowd.least)])
         } while try await crowd.serve(database.connection) < 200
         #expect(try await database.count("SELECT count(DISTINCT xmin::text) FROM adjutant.outbox") == 1)
+        try await database.connection.query("DELETE FROM adjutant.schedules WHERE id LIKE 'e%'")
         try await Self.expectEachOnce(200, in: database)
         guard case .notified = await events.next() else {
             Issue.record("the relays were not told")
