@@ -1,4 +1,5 @@
 import Foundation
+import KafkaClient
 import Logging
 import PostgresClient
 import PostgresServer
@@ -32,6 +33,48 @@ final class RecordsLab: Sendable {
             await server.remove()
             throw error
         }
+    }
+
+    /// With brokers that do as the test says.
+    static func withFaults(
+        _ body: @escaping @Sendable (RecordsLab, EmbeddedBroker) throws -> Void
+    ) async throws {
+        let server = try await PostgresServer.start(#require(PostgresPrograms.find()))
+        do {
+            try await Lab.withFaults { lab, broker in try body(RecordsLab(lab: lab, server: server), broker) }
+            await server.remove()
+        } catch {
+            await server.remove()
+            throw error
+        }
+    }
+
+    /// A number that a query returns.
+    func count(_ query: PostgresStatement) throws -> Int {
+        try Self.blockingly {
+            let database = try await RecordsDatabase(self.server.url)
+            defer { database.connection.close() }
+            return try await database.count(query)
+        }
+    }
+
+    /// For a body that runs on a thread of its own already.
+    static func blockingly<Result: Sendable>(
+        _ body: @escaping @Sendable () async throws -> Result
+    ) throws -> Result {
+        let done = DispatchSemaphore(value: 0)
+        let box = Box<Result>()
+        Task {
+            do { box.value = .success(try await body()) } catch { box.value = .failure(error) }
+            done.signal()
+        }
+        done.wait()
+        return try box.value!.get()
+    }
+
+    /// `@unchecked Sendable`: written before the semaphore is signalled, read after.
+    private final class Box<Value>: @unchecked Sendable {
+        var value: Result<Value, any Error>?
     }
 
     var environment: [String: String] {

@@ -112,7 +112,7 @@ extension IntegrationTests {
             try await RecordsLab.with { records in
                 var workers = [try records.worker(), try records.worker(), try records.worker()]
                 defer { for worker in workers { worker.killNow() } }
-                try Self.blockingly {
+                try RecordsLab.blockingly {
                     let database = try await RecordsDatabase(records.server.url)
                     try await database.connection.query(
                         """
@@ -131,7 +131,7 @@ extension IntegrationTests {
                 #expect(contents.outcomes.count == count)
                 #expect(Set(contents.outcomes.values.compactMap { $0.first?.header("ce_scheduleid") }).count == count)
                 #expect(contents.outcomes.values.allSatisfy { Set($0.map(\.id)).count == 1 })
-                let (fired, known, early, late) = try Self.blockingly {
+                let (fired, known, early, late) = try RecordsLab.blockingly {
                     let database = try await RecordsDatabase(records.server.url)
                     let late: PostgresStatement = """
                         SELECT percentile_disc(0.99) WITHIN GROUP (ORDER BY x.fired)::float8,
@@ -188,25 +188,6 @@ extension IntegrationTests {
                 try records.tool("schedules", "cancel", "once", exit: 4)
                 try records.tool("schedules", "show", "nobody", exit: 3)
             }
-        }
-
-        /// For a body that runs on a thread of its own already.
-        private static func blockingly<Result: Sendable>(
-            _ body: @escaping @Sendable () async throws -> Result
-        ) throws -> Result {
-            let done = DispatchSemaphore(value: 0)
-            let box = Box<Result>()
-            Task {
-                do { box.value = .success(try await body()) } catch { box.value = .failure(error) }
-                done.signal()
-            }
-            done.wait()
-            return try box.value!.get()
-        }
-
-        /// `@unchecked Sendable`: written before the semaphore is signalled, read after.
-        private final class Box<Value>: @unchecked Sendable {
-            var value: Result<Value, any Error>?
         }
     }
 }
