@@ -34,9 +34,7 @@ package enum SettingSchema {
         Entry("worker.revoke_grace", .duration, "how long running handlers may hold up a rebalance"),
         Entry("worker.cancellation_grace", .duration, "how long a handler may ignore its cancellation"),
         Entry("worker.stuck_after", .duration, "how long a handler may run before the log tells of it"),
-        Entry(
-            "worker.overdue_after", .duration, "how long after its time a retry of the database's record may still come"
-        ),
+        Entry("worker.overdue_after", .duration, "how long after its time a recorded retry is still waited for"),
         Entry("worker.fenced_grace", .duration, "how long a partition may be another worker's by the database alone"),
         Entry("worker.reply_topics", .list, "topics that replyto may name"),
         Entry("retry.attempts", .integer, "attempts of every command type, the first included"),
