@@ -89,22 +89,25 @@ package final class ScheduleRunner: Service {
         }
     }
 
-    /// Fires what is due, then waits for more.
+    /// Looks for what is due next, and fires it or waits for it.
     private func serve(_ connection: PostgresConnection) async throws {
-        while try await self.fireGroup(on: connection) == self.groupSize {}
-        try Task.checkCancellation()
         let before = ContinuousClock.now
         let row = try await connection.query(Self.earliest).only
         let after = ContinuousClock.now
-        // The server read its clock in between.
-        let read = before + (after - before) / 2
         var deadline = after + self.longestSleep
         if let next = try row.get(0, as: PostgresTimestamp?.self) {
             let now = try row.get(1, as: PostgresTimestamp.self)
             let wait = Duration.microseconds(next.microseconds - now.microseconds)
-            // Due and not taken: another runner has locked it.
-            deadline = min(deadline, wait > .zero ? read + wait : after + .milliseconds(20))
+            if wait > .zero {
+                // The server read its clock in between.
+                deadline = min(deadline, before + (after - before) / 2 + wait)
+            } else {
+                guard try await self.fireGroup(on: connection) == 0 else { return }
+                // Due and not taken: another runner has locked it.
+                deadline = min(deadline, after + .milliseconds(20))
+            }
         }
+        try Task.checkCancellation()
         await self.signal.wait(until: deadline)
     }
 
