@@ -106,20 +106,16 @@ package struct OutgoingRecord: Sendable {
         self.headers.append(HeaderSpan(name: name, value: value))
     }
 
-    /// Copies those headers of a record whose names pass.
-    package mutating func copyHeaders(of record: Record, where keeps: (UnsafeBufferPointer<UInt8>) -> Bool) {
+    /// Becomes a copy of the record, with those headers whose names pass.
+    package mutating func copy(_ record: Record, headersWhere keeps: (UnsafeBufferPointer<UInt8>) -> Bool) {
+        self.reset()
+        // All bytes at once, so that the spans hold: picking those of the headers that stay takes longer.
+        self.bytes.append(contentsOf: record.bytes)
+        self.key = record.key
+        self.value = record.value
         record.bytes.withUnsafeBufferPointer { bytes in
-            for header in record.headers {
-                let name = UnsafeBufferPointer(rebasing: bytes[header.name.range])
-                guard keeps(name) else { continue }
-                let nameSpan = ByteSpan(start: self.bytes.count, count: name.count)
-                self.bytes.append(contentsOf: name)
-                var valueSpan = ByteSpan.null
-                if !header.value.isNull {
-                    valueSpan = ByteSpan(start: self.bytes.count, count: Int(header.value.count))
-                    self.bytes.append(contentsOf: UnsafeBufferPointer(rebasing: bytes[header.value.range]))
-                }
-                self.headers.append(HeaderSpan(name: nameSpan, value: valueSpan))
+            for header in record.headers where keeps(UnsafeBufferPointer(rebasing: bytes[header.name.range])) {
+                self.headers.append(header)
             }
         }
     }

@@ -21,6 +21,33 @@ package struct LetterSet: Sendable, Hashable, Codable {
         self.runs.values.reduce(0) { $0 + $1.reduce(0) { $0 + Int($1.end - $1.start) } }
     }
 
+    /// Letters in the order in which they were read: partition by partition in runs, mostly.
+    init(places: some Sequence<(Int32, Int64)>) {
+        var current: Int32 = -1
+        var run = Run(start: 0, end: 0)
+        for (partition, offset) in places {
+            if partition == current, offset == run.end {
+                run.end += 1
+                continue
+            }
+            self.insert(current, run)
+            current = partition
+            run = Run(start: offset, end: offset + 1)
+        }
+        self.insert(current, run)
+    }
+
+    private mutating func insert(_ partition: Int32, _ run: Run) {
+        guard run.start < run.end else { return }
+        if let last = self.runs[partition]?.last {
+            guard run.start > last.end else {
+                for offset in run.start..<run.end { self.insert(partition: partition, offset: offset) }
+                return
+            }
+        }
+        self.runs[partition, default: []].append(run)
+    }
+
     package mutating func insert(partition: Int32, offset: Int64) {
         var list = self.runs.removeValue(forKey: partition) ?? []
         defer { self.runs[partition] = list }
@@ -87,16 +114,8 @@ package struct LetterSet: Sendable, Hashable, Codable {
                 let (start, count) = (numbers[index], numbers[index + 1])
                 // Whoever wrote this: it must not make us loop for ever.
                 guard start >= 0, count > 0, count <= 10_000_000, start < .max - count else { continue }
-                self.add(partition, Run(start: start, end: start + count))
+                self.insert(partition, Run(start: start, end: start + count))
             }
-        }
-    }
-
-    private mutating func add(_ partition: Int32, _ run: Run) {
-        if let last = self.runs[partition]?.last, run.start <= last.end {
-            for offset in run.start..<run.end { self.insert(partition: partition, offset: offset) }
-        } else {
-            self.runs[partition, default: []].append(run)
         }
     }
 

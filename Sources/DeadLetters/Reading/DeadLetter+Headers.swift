@@ -7,9 +7,12 @@ extension DeadLetter {
         assert(NoteName.count <= 48)
         var notes = Notes()
         let names = NoteNames.shared
-        let bytes = self.record.bytes
-        for header in self.record.headers where !header.value.isNull {
-            if let name = names.note(bytes, header.name) { notes.put(name, header.value) }
+        let record = self.record
+        record.bytes.withUnsafeBytes { bytes in
+            for header in record.headers where !header.value.isNull {
+                let name = UnsafeRawBufferPointer(rebasing: bytes[header.name.range])
+                if let note = names.note(name) { notes.put(note, header.value) }
+            }
         }
         self.typeSpan = notes[.type]
         self.idSpan = notes[.id]

@@ -1,4 +1,5 @@
 import Commands
+import Glibc
 
 /// The headers that tell of a failure, and those of the command that are worth a look.
 ///
@@ -60,21 +61,20 @@ enum NoteName: Int, CaseIterable {
 
     static let count = NoteName.allCases.count
 
-    /// The starts of the names that failures are noted under: all of those are taken off for a replay.
-    static let prefixes: [[UInt8]] = [
-        "adjutant-", "__dlq.errors.", "kafka_dlt-", "retry_topic-", "kafka_deliveryAttempt", "__connect.errors.",
-        "__streams.errors.",
-    ].map { Array($0.utf8) }
-
-    /// Whether a header was put on by whoever gave the record up, and is no part of the command.
+    /// Whether a header was put on by whoever gave the record up, and is no part of the command: all of those are taken
+    /// off for a replay.
     static func isNote(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard let first = name.first else { return false }
-        for prefix in self.prefixes where prefix[0] == first && prefix.count <= name.count {
-            var index = 1
-            while index < prefix.count, prefix[index] == name[index] { index += 1 }
-            if index == prefix.count { return true }
+        func begins(_ prefix: StaticString) -> Bool {
+            let count = prefix.utf8CodeUnitCount
+            return name.count >= count && memcmp(name.baseAddress!, prefix.utf8Start, count) == 0
         }
-        return false
+        return switch name.first {
+        case UInt8(ascii: "a"): begins("adjutant-")
+        case UInt8(ascii: "_"): begins("__dlq.errors.") || begins("__connect.errors.") || begins("__streams.errors.")
+        case UInt8(ascii: "k"): begins("kafka_dlt-") || begins("kafka_deliveryAttempt")
+        case UInt8(ascii: "r"): begins("retry_topic-")
+        default: false
+        }
     }
 }
 
@@ -93,7 +93,7 @@ struct NoteNames: Sendable {
         for seed in UInt64(1)...1_000_000 {
             var slots = [Int8](repeating: -1, count: 1024)
             let isUnique = names.indices.allSatisfy { index in
-                let slot = Self.slot(names[index], 0..<names[index].count, seed)
+                let slot = names[index].withUnsafeBytes { Self.slot($0, seed) }
                 defer { slots[slot] = Int8(index) }
                 return slots[slot] < 0
             }
@@ -106,19 +106,24 @@ struct NoteNames: Sendable {
         preconditionFailure("two header names are the same")
     }
 
-    func note(_ bytes: [UInt8], _ span: ByteSpan) -> NoteName? {
+    func note(_ name: UnsafeRawBufferPointer) -> NoteName? {
         // The longest name has 38 bytes, the shortest 5.
-        guard span.count >= 5, span.count <= 40 else { return nil }
-        let found = Int(self.slots[Self.slot(bytes, span.range, self.seed)])
-        guard found >= 0, self.names[found].count == Int(span.count) else { return nil }
-        let start = Int(span.start)
-        for index in 0..<Int(span.count) where bytes[start + index] != self.names[found][index] { return nil }
-        return NoteName(rawValue: found)
+        guard name.count >= 5, name.count <= 40 else { return nil }
+        let found = Int(self.slots[Self.slot(name, self.seed)])
+        guard found >= 0, self.names[found].count == name.count else { return nil }
+        let isSame = self.names[found].withUnsafeBytes {
+            memcmp($0.baseAddress!, name.baseAddress!, name.count) == 0
+        }
+        return isSame ? NoteName(rawValue: found) : nil
     }
 
-    private static func slot(_ bytes: [UInt8], _ range: Range<Int>, _ seed: UInt64) -> Int {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325 ^ seed
-        for index in range { hash = (hash ^ UInt64(bytes[index])) &* 0x100_0000_01b3 }
-        return Int(truncatingIfNeeded: (hash ^ hash >> 32) & 1023)
+    /// Of the length, the first four bytes and the last eight: no two of the names have all of them in common.
+    private static func slot(_ name: UnsafeRawBufferPointer, _ seed: UInt64) -> Int {
+        func four(_ offset: Int) -> UInt64 { UInt64(name.loadUnaligned(fromByteOffset: offset, as: UInt32.self)) }
+        var hash = four(max(0, name.count - 8)) << 32 | four(name.count - 4)
+        hash &+= (four(0) ^ UInt64(name.count) << 32) &* 0x9e37_79b9_7f4a_7c15
+        hash = (hash ^ hash >> 29) &* (seed &* 0xff51_afd7_ed55_8ccd | 1)
+        hash = (hash ^ hash >> 32) &* 0xc4ce_b9fe_1a85_ec53
+        return Int(truncatingIfNeeded: hash >> 54)
     }
 }

@@ -5,10 +5,14 @@ struct Flight: Sendable {
     let number: Int
     /// As it was noted before it was sent.
     let intent: BatchRecord
-    let items: [ReplayItem]
+    /// Its letters; none once nobody needs them any more.
+    private(set) var items: [ReplayItem]
+    private let places: [Place]
     let bytes: Int
+    /// Letters that are put aside.
+    let parked: Int
     /// Where the broker put each letter; an offset below 0 where it has not said.
-    private(set) var places: [(partition: Int32, offset: Int64)]
+    private(set) var arrivals: [(partition: Int32, offset: Int64)]
     /// Letters that it would not take, by their place in the flight.
     private(set) var failures: [Int: SinkFailure] = [:]
     /// Letters that the broker has said nothing of.
@@ -25,26 +29,46 @@ struct Flight: Sendable {
     /// The broker has it.
     var isConfirmed = false
 
-    init(number: Int, intent: BatchRecord, items: [ReplayItem]) {
-        self.number = number
-        self.intent = intent
-        self.items = items
-        self.bytes = items.reduce(0) { $0 + $1.letter.record.bytes.count }
-        self.places = Array(repeating: (-1, -1), count: items.count)
-        self.open = items.count
+    /// Where a letter lies.
+    private struct Place {
+        var partition: Int32
+        var isParked: Bool
+        var offset: Int64
     }
 
+    /// - Parameter batch: The note of it: of letters that a dead process had noted, or one to be filled in.
+    init(_ batch: BatchRecord, items: [ReplayItem]) {
+        self.number = batch.number
+        self.items = items
+        self.bytes = items.reduce(0) { $0 + $1.record.bytes.count }
+        self.parked = items.count { $0.target == nil }
+        self.arrivals = Array(repeating: (-1, -1), count: items.count)
+        self.open = items.count
+        let places = items.map {
+            Place(partition: $0.record.partition, isParked: $0.target == nil, offset: $0.record.offset)
+        }
+        self.places = places
+        var intent = batch
+        if batch.letters.isEmpty, batch.quarantined.isEmpty { Self.fill(&intent, places) }
+        self.intent = intent
+    }
+
+    var count: Int { self.places.count }
+
+    /// Gives the memory of letters back that are sent.
+    mutating func forgetItems() { self.items = [] }
+
     mutating func take(_ report: SinkReport, index: Int) {
-        guard index < self.places.count else {
+        guard index < self.arrivals.count else {
             self.openAudits -= 1
             return
         }
-        guard self.places[index].offset < 0, self.failures[index] == nil else { return }
+        guard self.arrivals[index].offset < 0, self.failures[index] == nil else { return }
         self.open -= 1
         if let failure = report.failure {
             self.failures[index] = failure
         } else {
-            self.places[index] = (report.partition, max(0, report.offset))
+            self.arrivals[index] = (report.partition, max(0, report.offset))
         }
     }
 
@@ -52,15 +76,19 @@ struct Flight: Sendable {
     func done(at moment: Int64) -> BatchRecord {
         var done = BatchRecord(
             job: self.intent.job, number: self.intent.number, phase: .done, at: moment, topic: self.intent.topic)
-        for (index, item) in self.items.enumerated() where self.failures.isEmpty || self.failures[index] == nil {
-            let record = item.letter.record
-            if item.target == nil {
-                done.quarantined.insert(partition: record.partition, offset: record.offset)
-            } else {
-                done.letters.insert(partition: record.partition, offset: record.offset)
-            }
-        }
+        let taken =
+            self.failures.isEmpty
+            ? self.places : self.places.enumerated().filter { self.failures[$0.offset] == nil }.map(\.element)
+        Self.fill(&done, taken)
         return done
+    }
+
+    private static func fill(_ batch: inout BatchRecord, _ places: [Place]) {
+        func set(_ isParked: Bool) -> LetterSet {
+            LetterSet(places: places.lazy.filter { $0.isParked == isParked }.map { ($0.partition, $0.offset) })
+        }
+        batch.letters = set(false)
+        batch.quarantined = set(true)
     }
 
     // MARK: - Tokens

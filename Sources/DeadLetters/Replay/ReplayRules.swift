@@ -74,10 +74,14 @@ package struct ReplayRules: Sendable {
 
     /// Where a letter goes, whatever became of it.
     package func target(of letter: DeadLetter) -> ReplayDecision {
-        guard let topic = self.options.target ?? letter.originTopic, !topic.isEmpty else { return .refuse(.noOrigin) }
-        guard self.targets.allows(topic) else { return .refuse(.undeclared(topic)) }
+        let origin = letter.originTopicSpan.isNull ? [] : letter.record[letter.originTopicSpan]
+        let name = self.options.target.map { ArraySlice($0.utf8) } ?? origin
+        guard !name.isEmpty else { return .refuse(.noOrigin) }
+        guard let topic = self.targets.allowed(name) else {
+            return .refuse(.undeclared(String(decoding: name, as: UTF8.self)))
+        }
         // Its old partition, so that it comes where its key's commands are, whoever had sent it.
-        let isHome = topic == letter.originTopic
+        let isHome = self.options.target == nil || name.elementsEqual(origin)
         return .send(to: topic, partition: isHome ? letter.originPartition ?? -1 : -1)
     }
 }

@@ -56,16 +56,22 @@ extension ReplayRunner {
 
     private func send(_ position: Int) throws {
         self.flights[position].isSent = true
-        let flight = self.flights[position]
-        for (index, item) in flight.items.enumerated() {
+        let (number, items) = (self.flights[position].number, self.flights[position].items)
+        for (index, item) in items.enumerated() {
             try self.keepPace(item)
             self.write(item)
             try self.queue(
                 to: item.target?.topic ?? self.domain.parkedLettersTopic, partition: item.target?.partition ?? -1,
-                .letter(flight: flight.number, index: index))
+                .letter(flight: number, index: index))
             if item.target != nil, !self.pacer.isUnlimited { self.pacer.sent(at: self.world.clock.monotonic()) }
             if index & 511 == 511 { self.serve(milliseconds: 0) }
         }
+        if !self.needsLetters { self.flights[position].forgetItems() }
+    }
+
+    /// Whether letters matter that are sent: their outcomes, or what is told of them.
+    private var needsLetters: Bool {
+        self.watch != nil || self.job.options.isOrdered || self.editedData != nil || self.audited < AuditNote.detailed
     }
 
     private func write(_ item: ReplayItem) {
@@ -74,7 +80,7 @@ extension ReplayRunner {
         } else if let data = self.editedData {
             self.editedID = ReplayWriter.edited(item.letter, data: data, into: &self.draft)
         } else {
-            ReplayWriter.replay(item.letter, into: &self.draft)
+            ReplayWriter.replay(item.record, replays: item.replays, into: &self.draft)
         }
     }
 
@@ -93,31 +99,34 @@ extension ReplayRunner {
     /// The broker has the flight: what follows from it, and the note of it.
     private func settle(_ position: Int) throws {
         let flight = self.flights[position]
-        for (index, item) in flight.items.enumerated() {
-            self.feed.began(lane: item.lane)
-            if !flight.failures.isEmpty, let failure = flight.failures[index] {
-                self.job.counts.failed += 1
-                self.firstFailure = self.firstFailure ?? failure.error
-                self.feed.ended(lane: item.lane)
-                continue
-            }
-            guard let target = item.target else {
-                self.job.counts.quarantined += 1
-                self.feed.ended(lane: item.lane)
-                continue
-            }
-            self.job.counts.sent += 1
-            guard self.watch != nil else { continue }
-            let place = flight.places[index]
-            self.watch?.expect(
-                tag: item.lane, id: self.editedID ?? item.letter.id,
-                place: LetterCoordinate(topic: target.topic, partition: place.partition, offset: place.offset))
-        }
         let done = flight.done(at: self.world.clock.wall())
+        self.job.counts.sent += done.letters.count
+        self.job.counts.quarantined += done.quarantined.count
+        self.job.counts.failed += flight.failures.count
+        if let first = flight.failures.min(by: { $0.key < $1.key }) {
+            self.firstFailure = self.firstFailure ?? first.value.error
+        }
+        if self.watch != nil || self.job.options.isOrdered { self.follow(flight) }
         self.flights[position].isConfirming = true
         try LedgerWriter.write(done, into: &self.draft)
         try self.queueToLedger(.done(flight: flight.number))
         if self.world.clock.monotonic() - self.lastHeartbeat > 10_000_000 { try self.queueJob() }
+    }
+
+    /// Awaits the outcomes of what has arrived; a row whose letter has not is free again.
+    private func follow(_ flight: Flight) {
+        for (index, item) in flight.items.enumerated() {
+            self.feed.began(lane: item.lane)
+            guard let target = item.target, flight.failures[index] == nil else {
+                self.feed.ended(lane: item.lane)
+                continue
+            }
+            guard self.watch != nil else { continue }
+            let place = flight.arrivals[index]
+            self.watch?.expect(
+                tag: item.lane, id: self.editedID ?? item.letter.id,
+                place: LetterCoordinate(topic: target.topic, partition: place.partition, offset: place.offset))
+        }
     }
 
     // MARK: - Sending
@@ -199,8 +208,10 @@ extension ReplayRunner {
         self.flights[position].isAudited = true
         let flight = self.flights[position]
         guard self.audited < AuditNote.detailed else { return }
-        var letters = flight.items.enumerated().filter { $0.element.target != nil && flight.failures[$0.offset] == nil }
-            .map(\.element.letter)
+        var letters = Array(
+            flight.items.enumerated().lazy
+                .filter { $0.element.target != nil && flight.failures[$0.offset] == nil }
+                .prefix(AuditNote.detailed).map(\.element.letter))
         guard let first = letters.first else { return }
         if self.job.counts.sent == 0, letters.count == 1 {
             self.onlyLetter = first
@@ -214,7 +225,7 @@ extension ReplayRunner {
         for (number, letter) in letters.enumerated() {
             self.auditNote(of: letter, counts: [("letters", 1)]).write(domain: self.domain, into: &self.draft)
             try self.queue(
-                to: self.domain.auditTopic, .letter(flight: flight.number, index: flight.items.count + number))
+                to: self.domain.auditTopic, .letter(flight: flight.number, index: flight.count + number))
         }
     }
 }

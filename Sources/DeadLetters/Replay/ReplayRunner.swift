@@ -158,10 +158,11 @@ package final class ReplayRunner {
                 if self.job.isLimitReached(sent: self.job.counts.sent) { return try self.finish() }
                 continue
             }
-            guard self.flights.reduce(0, { $0 + $1.items.count }) < self.job.window,
+            guard self.flights.reduce(0, { $0 + $1.count }) < self.job.window,
                 self.flights.reduce(0, { $0 + $1.bytes }) < Self.windowBytes
             else {
-                try self.step(milliseconds: 5)
+                try self.feed.pump()
+                try self.step(milliseconds: 2)
                 continue
             }
             switch try self.feed.next(upTo: self.job.batchSize(sent: launched), isStopping: self.isStopping) {
@@ -212,18 +213,11 @@ package final class ReplayRunner {
     /// Notes what is about to be sent; it is sent when the broker has the note.
     private func launch(_ items: [ReplayItem]) throws {
         self.number += 1
-        var batch = BatchRecord(
+        let batch = BatchRecord(
             job: self.job.id, number: self.number, phase: .intent, at: self.world.clock.wall(), topic: self.job.topic)
-        for item in items {
-            let record = item.letter.record
-            if item.target == nil {
-                batch.quarantined.insert(partition: record.partition, offset: record.offset)
-            } else {
-                batch.letters.insert(partition: record.partition, offset: record.offset)
-            }
-        }
-        self.flights.append(Flight(number: self.number, intent: batch, items: items))
-        try LedgerWriter.write(batch, into: &self.draft)
+        let flight = Flight(batch, items: items)
+        self.flights.append(flight)
+        try LedgerWriter.write(flight.intent, into: &self.draft)
         try self.queueToLedger(.intent(flight: self.number))
     }
 
@@ -252,7 +246,7 @@ package final class ReplayRunner {
                 items.append(item)
             }
             self.job.counts.repeated += items.count
-            var flight = Flight(number: batch.number, intent: batch, items: items)
+            var flight = Flight(batch, items: items)
             flight.isNoted = true
             self.flights.append(flight)
             try self.drain()

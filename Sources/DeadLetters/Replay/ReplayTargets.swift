@@ -7,6 +7,8 @@ import TopicDeclarations
 package struct ReplayTargets: Sendable {
     package let domain: Domain
     package let names: Set<String>
+    /// The same in a row: a handful, quickly looked through.
+    private let list: [String]
 
     /// - Parameters:
     ///   - declared: The domain's declarations; nil when there are none, and the contract's names are taken.
@@ -18,9 +20,13 @@ package struct ReplayTargets: Sendable {
         } else {
             self.names = Set([domain.commandsTopic] + tiers.map { domain.retryTopic($0) })
         }
+        self.list = self.names.sorted()
     }
 
     package func allows(_ topic: String) -> Bool { self.names.contains(topic) }
+
+    /// The topic of that name, if letters may be sent to it.
+    func allowed(_ name: ArraySlice<UInt8>) -> String? { self.list.first { $0.utf8.elementsEqual(name) } }
 }
 
 extension TopicRole {

@@ -8,14 +8,16 @@ package enum ReplayWriter {
     /// The command as it first came: same key, value and headers; what was noted of its failure is off, and the replay
     /// is counted.
     package static func replay(_ letter: DeadLetter, into draft: inout OutgoingRecord) {
-        draft.reset()
-        draft.setKey(of: letter.record)
-        self.copyHeaders(of: letter.record, into: &draft)
+        self.replay(letter.record, replays: letter.replays, into: &draft)
+    }
+
+    /// - Parameter replays: How often it was replayed before.
+    static func replay(_ record: Record, replays: Int, into draft: inout OutgoingRecord) {
+        draft.copy(record) { !NoteName.isNote($0) }
         draft.addHeader("adjutant-replays") { bytes in
-            let count = letter.replays + 1
+            let count = replays + 1
             if count < 10 { bytes.append(48 + UInt8(count)) } else { bytes.append(contentsOf: "\(count)".utf8) }
         }
-        draft.setValue(of: letter.record)
     }
 
     /// Another command with changed data, in binary mode, caused by the old one.
@@ -57,9 +59,5 @@ package enum ReplayWriter {
         draft.addHeader("adjutant-quarantined", RFC3339.format(moment))
         draft.addHeader("adjutant-letter", letter.coordinate.description)
         draft.setValue(of: letter.record)
-    }
-
-    private static func copyHeaders(of record: Record, into draft: inout OutgoingRecord) {
-        draft.copyHeaders(of: record) { !NoteName.isNote($0) }
     }
 }

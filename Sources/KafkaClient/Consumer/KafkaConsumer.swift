@@ -356,5 +356,10 @@ extension KafkaConsumer {
         try KafkaError.check(code, doing: "cannot read partitions")
     }
 
+    /// Keeps what is read outside a group coming at full speed while the queue is full now and then. Blocks a little.
+    package func keepFetching(_ partitions: [KafkaPartition]) {
+        self.watch { $0.formUnion(partitions.map { KafkaPartition(topic: $0.topic, partition: $0.partition) }) }
+    }
+
     package var metadata: KafkaMetadata { KafkaMetadata(handle: self.handle) }
 }

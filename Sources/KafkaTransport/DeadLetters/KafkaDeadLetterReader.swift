@@ -15,7 +15,10 @@ final class KafkaDeadLetterReader: DeadLetterReader {
     }
 
     private let consumer: KafkaConsumer
-    private var progress: [String: [Int32: Progress]] = [:]
+    private let partitions: [KafkaPartition]
+    private var progress: [Progress] = []
+    /// Where each partition's progress stands.
+    private var places: [String: [Int32: Int]] = [:]
     private var open = 0
     private let patience: Int64
     private var lastProgress: Int64
@@ -29,11 +32,13 @@ final class KafkaDeadLetterReader: DeadLetterReader {
         var partitions: [KafkaPartition] = []
         for (topic, list) in ranges {
             for range in list where range.low < range.end {
-                self.progress[topic, default: [:]][range.partition] = Progress(next: range.low, end: range.end)
+                self.places[topic, default: [:]][range.partition] = self.progress.count
+                self.progress.append(Progress(next: range.low, end: range.end))
                 partitions.append(KafkaPartition(topic: topic, partition: range.partition, offset: range.low))
             }
         }
         self.open = partitions.count
+        self.partitions = partitions
         guard !partitions.isEmpty else { return }
         do {
             try consumer.assignManually(partitions)
@@ -45,10 +50,16 @@ final class KafkaDeadLetterReader: DeadLetterReader {
 
     var isComplete: Bool { self.open == 0 }
 
+    /// Records that are read together at most.
+    static let batch = 500
+
+    /// Worth it for many records. Blocks a little.
+    func keepFetching() { self.consumer.keepFetching(self.partitions) }
+
     func read(milliseconds: Int, into records: inout [Record]) throws {
         guard self.open > 0 else { return }
         let start = records.count
-        let event = self.consumer.poll(milliseconds: milliseconds, limit: 2000, into: &records)
+        let event = self.consumer.poll(milliseconds: milliseconds, limit: Self.batch, into: &records)
         self.take(from: start, &records)
         let now = EngineClock.system.monotonic()
         if records.count > start { self.lastProgress = now }
@@ -76,24 +87,32 @@ final class KafkaDeadLetterReader: DeadLetterReader {
     }
 
     /// Whether some range has an end.
-    private var hasEnd: Bool { self.progress.values.contains { $0.values.contains { $0.end != .max } } }
+    private var hasEnd: Bool { self.progress.contains { $0.end != .max } }
 
     /// Keeps those within the ranges and counts what is missing before them.
     private func take(from start: Int, _ records: inout [Record]) {
         var kept = start
-        for index in start..<records.count {
-            let record = records[index]
-            guard var place = self.progress[record.topic]?[record.partition], record.offset >= place.next,
-                !place.isDone
-            else { continue }
-            if record.offset > place.next { self.noteGap(before: record, &place) }
-            place.next = record.offset + 1
-            if record.offset < place.end {
-                if kept != index { records[kept] = record }
-                kept += 1
+        var index = start
+        // Records come in runs of one partition.
+        while index < records.count {
+            let (topic, partition) = (records[index].topic, records[index].partition)
+            let number = self.places[topic]?[partition]
+            var place = number.map { self.progress[$0] } ?? Progress(next: 0, end: 0)
+            let wasDone = place.isDone
+            while index < records.count, records[index].partition == partition, records[index].topic == topic {
+                let record = records[index]
+                if !place.isDone, record.offset >= place.next {
+                    if record.offset > place.next { self.noteGap(before: record, &place) }
+                    place.next = record.offset + 1
+                    if record.offset < place.end {
+                        if kept != index { records[kept] = record }
+                        kept += 1
+                    }
+                }
+                index += 1
             }
-            if place.isDone { self.open -= 1 }
-            self.progress[record.topic]?[record.partition] = place
+            if place.isDone, !wasDone { self.open -= 1 }
+            if let number { self.progress[number] = place }
         }
         records.removeLast(records.count - kept)
     }
@@ -110,10 +129,11 @@ final class KafkaDeadLetterReader: DeadLetterReader {
     }
 
     private func finish(_ topic: String, _ partition: Int32) {
-        guard var place = self.progress[topic]?[partition], !place.isDone, place.end != .max else { return }
-        place.next = place.end
+        guard let number = self.places[topic]?[partition], !self.progress[number].isDone,
+            self.progress[number].end != .max
+        else { return }
+        self.progress[number].next = self.progress[number].end
         self.open -= 1
-        self.progress[topic]?[partition] = place
     }
 
     func close() { self.consumer.close() }

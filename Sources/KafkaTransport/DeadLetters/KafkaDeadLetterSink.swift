@@ -7,6 +7,10 @@ import Logging
 package final class KafkaDeadLetterSink: DeadLetterSink {
     private let producer: KafkaProducer
     private var trouble: String?
+    /// Topics that were not written to yet. librdkafka looks at every partition of every topic it was told of, again and
+    /// again: so it is told of those that letters go to.
+    private var partitions: [String: Int32]
+    private var lastTopic = ""
 
     /// - Parameter topics: The cluster's topics that may be written to, with their numbers of partitions.
     package init(
@@ -17,14 +21,19 @@ package final class KafkaDeadLetterSink: DeadLetterSink {
                 configuration: configuration.with(defaults: [
                     "client.id": "adjutant", "message.timeout.ms": "30000", "socket.nagle.disable": "true",
                     "message.max.bytes": "16777216", "queue.buffering.max.messages": "200000",
-                    "queue.buffering.max.kbytes": "65536", "linger.ms": "1",
-                ]), topics: topics, logger: logger)
+                    "queue.buffering.max.kbytes": "65536", "linger.ms": "5",
+                ]), logger: logger)
         }
+        self.partitions = Dictionary(topics.map { ($0.name, $0.partitions) }, uniquingKeysWith: { $1 })
     }
 
     package func send(
         _ record: borrowing OutgoingRecord, to topic: String, partition: Int32, token: Int
     ) throws -> Bool {
+        if topic != self.lastTopic {
+            self.lastTopic = topic
+            if let count = self.partitions.removeValue(forKey: topic) { self.producer.open(topic, partitions: count) }
+        }
         do {
             try self.producer.send(
                 record, to: topic, partition: partition, opaque: UnsafeMutableRawPointer(bitPattern: token + 1))
@@ -37,6 +46,13 @@ package final class KafkaDeadLetterSink: DeadLetterSink {
 
     package func serve(milliseconds: Int, _ report: (SinkReport) -> Void) {
         var trouble = self.trouble
+        defer { self.trouble = trouble }
+        var milliseconds = milliseconds
+        // Reports come by the partition: those that are there are taken together.
+        while self.serve(milliseconds, &trouble, report) > 0 { milliseconds = 0 }
+    }
+
+    private func serve(_ milliseconds: Int, _ trouble: inout String?, _ report: (SinkReport) -> Void) -> Int {
         self.producer.serve(milliseconds: milliseconds, failed: { trouble = $0.message }) { delivery in
             let token = delivery.opaque.map { Int(bitPattern: $0) - 1 } ?? -1
             let failure = delivery.error.map { code in
@@ -50,7 +66,6 @@ package final class KafkaDeadLetterSink: DeadLetterSink {
                 SinkReport(
                     token: token, partition: delivery.partition, offset: delivery.offset, failure: failure))
         }
-        self.trouble = trouble
     }
 
     private static func isOfRecord(_ code: KafkaError.Code) -> Bool {

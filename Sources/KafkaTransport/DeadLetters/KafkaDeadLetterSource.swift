@@ -49,11 +49,14 @@ package final class KafkaDeadLetterSource: DeadLetterSource {
     }
 
     package func reader(_ ranges: [String: [PartitionRange]]) throws -> any DeadLetterReader {
-        try DeadLetterError.translating {
+        let reader = try DeadLetterError.translating {
             try KafkaDeadLetterReader(
                 consumer: KafkaConsumer(configuration: self.configuration, logger: self.logger), ranges: ranges,
                 patience: self.timeout)
         }
+        let parts = ranges.values.joined()
+        let isMuch = parts.reduce(0) { $0 + Double($1.count) } >= 5000
+        return isMuch && !parts.contains { $0.end == .max } ? PrefetchingReader(reader) : reader
     }
 
     package func close() {
