@@ -10,6 +10,8 @@ package protocol DeadLetterSink: AnyObject {
     /// - Returns: False when there is no room now.
     /// - Throws: When the record can never be sent.
     func send(_ record: borrowing OutgoingRecord, to topic: String, partition: Int32, token: Int) throws -> Bool
+    /// Makes what is queued leave now, rather than with more that may come.
+    func hurry()
     /// Hands over reports, after waiting so long for the first; exactly one comes for each queued record.
     func serve(milliseconds: Int, _ report: (SinkReport) -> Void)
     func close()

@@ -11,8 +11,10 @@ struct Flight: Sendable {
     let bytes: Int
     /// Letters that are put aside.
     let parked: Int
-    /// Where the broker put each letter; an offset below 0 where it has not said.
-    private(set) var arrivals: [(partition: Int32, offset: Int64)]
+    /// Of which letters the broker has said something.
+    private var isTold: [Bool]
+    /// Where the broker put each letter, if somebody wants to know.
+    private(set) var arrivals: [(partition: Int32, offset: Int64)] = []
     /// Letters that it would not take, by their place in the flight.
     private(set) var failures: [Int: SinkFailure] = [:]
     /// Letters that the broker has said nothing of.
@@ -36,13 +38,16 @@ struct Flight: Sendable {
         var offset: Int64
     }
 
-    /// - Parameter batch: The note of it: of letters that a dead process had noted, or one to be filled in.
-    init(_ batch: BatchRecord, items: [ReplayItem]) {
+    /// - Parameters:
+    ///   - batch: The note of it: of letters that a dead process had noted, or one to be filled in.
+    ///   - keepsArrivals: Whether it matters where the letters come to lie.
+    init(_ batch: BatchRecord, items: [ReplayItem], keepsArrivals: Bool) {
         self.number = batch.number
         self.items = items
         self.bytes = items.reduce(0) { $0 + $1.record.bytes.count }
         self.parked = items.count { $0.target == nil }
-        self.arrivals = Array(repeating: (-1, -1), count: items.count)
+        self.isTold = Array(repeating: false, count: items.count)
+        if keepsArrivals { self.arrivals = Array(repeating: (-1, -1), count: items.count) }
         self.open = items.count
         let places = items.map {
             Place(partition: $0.record.partition, isParked: $0.target == nil, offset: $0.record.offset)
@@ -59,15 +64,16 @@ struct Flight: Sendable {
     mutating func forgetItems() { self.items = [] }
 
     mutating func take(_ report: SinkReport, index: Int) {
-        guard index < self.arrivals.count else {
+        guard index < self.isTold.count else {
             self.openAudits -= 1
             return
         }
-        guard self.arrivals[index].offset < 0, self.failures[index] == nil else { return }
+        guard !self.isTold[index] else { return }
+        self.isTold[index] = true
         self.open -= 1
         if let failure = report.failure {
             self.failures[index] = failure
-        } else {
+        } else if !self.arrivals.isEmpty {
             self.arrivals[index] = (report.partition, max(0, report.offset))
         }
     }

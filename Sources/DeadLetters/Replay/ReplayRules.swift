@@ -29,7 +29,7 @@ package struct ReplayRules: Sendable {
     private let targets: ReplayTargets
     /// Where the commands of the letters that were let through came from, as hashes: a letter in 10¹⁸ may be taken for
     /// another's duplicate, and stays parked.
-    private var origins: Set<Int> = []
+    private var origins = HashSet64()
 
     /// - Parameter filter: The options' filter, read.
     package init(filter: LetterFilter, options: JobRecord.Options, targets: ReplayTargets) {
@@ -60,11 +60,10 @@ package struct ReplayRules: Sendable {
         }
         // A worker that died between the letter and its commit gave the same command up twice.
         let origin = letter.originHash
-        if let origin, self.origins.contains(origin) { return .skip(.duplicate) }
-        if letter.replays >= self.options.maxReplays { return .quarantine }
-        let decision = self.target(of: letter)
-        if case .send = decision, let origin { self.origins.insert(origin) }
-        return decision
+        let decision = letter.replays >= self.options.maxReplays ? .quarantine : self.target(of: letter)
+        guard let origin else { return decision }
+        if case .send = decision { return self.origins.insert(origin) ? decision : .skip(.duplicate) }
+        return self.origins.contains(origin) ? .skip(.duplicate) : decision
     }
 
     /// A letter that this job has sent before: another one of the same command is not sent as well.

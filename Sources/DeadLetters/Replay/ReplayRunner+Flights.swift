@@ -20,6 +20,7 @@ extension ReplayRunner {
     /// Waits until everything that was noted is sent, has arrived, and is noted as such.
     func drain() throws {
         while !self.flights.isEmpty {
+            self.sink.hurry()
             try self.step(milliseconds: 10)
             try self.heartbeat()
         }
@@ -57,12 +58,13 @@ extension ReplayRunner {
     private func send(_ position: Int) throws {
         self.flights[position].isSent = true
         let (number, items) = (self.flights[position].number, self.flights[position].items)
+        var draft = OutgoingRecord()
         for (index, item) in items.enumerated() {
             try self.keepPace(item)
-            self.write(item)
+            self.write(item, into: &draft)
             try self.queue(
-                to: item.target?.topic ?? self.domain.parkedLettersTopic, partition: item.target?.partition ?? -1,
-                .letter(flight: number, index: index))
+                draft, to: item.target?.topic ?? self.domain.parkedLettersTopic,
+                partition: item.target?.partition ?? -1, .letter(flight: number, index: index))
             if item.target != nil, !self.pacer.isUnlimited { self.pacer.sent(at: self.world.clock.monotonic()) }
             if index & 511 == 511 { self.serve(milliseconds: 0) }
         }
@@ -74,13 +76,13 @@ extension ReplayRunner {
         self.watch != nil || self.job.options.isOrdered || self.editedData != nil || self.audited < AuditNote.detailed
     }
 
-    private func write(_ item: ReplayItem) {
+    private func write(_ item: ReplayItem, into draft: inout OutgoingRecord) {
         if item.target == nil {
-            ReplayWriter.quarantine(item.letter, at: self.world.clock.wall(), into: &self.draft)
+            ReplayWriter.quarantine(item.letter, at: self.world.clock.wall(), into: &draft)
         } else if let data = self.editedData {
-            self.editedID = ReplayWriter.edited(item.letter, data: data, into: &self.draft)
+            self.editedID = ReplayWriter.edited(item.letter, data: data, into: &draft)
         } else {
-            ReplayWriter.replay(item.record, replays: item.replays, into: &self.draft)
+            ReplayWriter.replay(item.record, replays: item.replays, into: &draft)
         }
     }
 
@@ -131,10 +133,12 @@ extension ReplayRunner {
 
     // MARK: - Sending
 
-    /// Queues the draft; waits while there is no room.
-    private func queue(to topic: String, partition: Int32 = -1, _ token: Flight.Token) throws {
+    /// Queues a record; waits while there is no room.
+    private func queue(
+        _ record: borrowing OutgoingRecord, to topic: String, partition: Int32 = -1, _ token: Flight.Token
+    ) throws {
         do {
-            while try !self.sink.send(self.draft, to: topic, partition: partition, token: token.number) {
+            while try !self.sink.send(record, to: topic, partition: partition, token: token.number) {
                 self.serve(milliseconds: 5)
                 if let failure = self.failure { throw failure }
             }
@@ -147,7 +151,7 @@ extension ReplayRunner {
 
     func queueToLedger(_ token: Flight.Token) throws {
         let partition = LedgerWriter.partition(of: self.job.id, count: self.world.ledger.partitions ?? 1)
-        try self.queue(to: self.world.ledger.topic, partition: partition, token)
+        try self.queue(self.draft, to: self.world.ledger.topic, partition: partition, token)
     }
 
     // MARK: - The job's own record
@@ -162,6 +166,7 @@ extension ReplayRunner {
     }
 
     private func finishNotes() throws {
+        self.sink.hurry()
         while self.openNotes > 0, self.failure == nil { self.serve(milliseconds: 10) }
         if let failure = self.failure { throw failure }
     }
@@ -181,7 +186,7 @@ extension ReplayRunner {
         if let failure = self.failure { throw failure }
         self.takeCounts()
         self.auditNote().write(domain: self.domain, into: &self.draft)
-        try self.queue(to: self.domain.auditTopic, .job)
+        try self.queue(self.draft, to: self.domain.auditTopic, .job)
         self.openNotes += 1
         try self.finishNotes()
         // Last: a job that has ended has left its trace.
@@ -225,7 +230,7 @@ extension ReplayRunner {
         for (number, letter) in letters.enumerated() {
             self.auditNote(of: letter, counts: [("letters", 1)]).write(domain: self.domain, into: &self.draft)
             try self.queue(
-                to: self.domain.auditTopic, .letter(flight: flight.number, index: flight.count + number))
+                self.draft, to: self.domain.auditTopic, .letter(flight: flight.number, index: flight.count + number))
         }
     }
 }

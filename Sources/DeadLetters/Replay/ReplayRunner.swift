@@ -215,7 +215,7 @@ package final class ReplayRunner {
         self.number += 1
         let batch = BatchRecord(
             job: self.job.id, number: self.number, phase: .intent, at: self.world.clock.wall(), topic: self.job.topic)
-        let flight = Flight(batch, items: items)
+        let flight = Flight(batch, items: items, keepsArrivals: self.watch != nil)
         self.flights.append(flight)
         try LedgerWriter.write(flight.intent, into: &self.draft)
         try self.queueToLedger(.intent(flight: self.number))
@@ -246,7 +246,7 @@ package final class ReplayRunner {
                 items.append(item)
             }
             self.job.counts.repeated += items.count
-            var flight = Flight(batch, items: items)
+            var flight = Flight(batch, items: items, keepsArrivals: self.watch != nil)
             flight.isNoted = true
             self.flights.append(flight)
             try self.drain()

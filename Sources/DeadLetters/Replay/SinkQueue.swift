@@ -45,6 +45,7 @@ final class SinkQueue {
     ///
     /// - Throws: What is wrong with the way to the broker; failures of single records stay in ``reports``.
     func finish(pump: () throws -> Void = {}) throws {
+        if self.open > 0 { self.sink.hurry() }
         while self.open > 0 {
             try pump()
             self.serve(milliseconds: 10)

@@ -13,20 +13,18 @@ final class RecordReader: @unchecked Sendable {
         var valueCount: Int
     }
 
-    private var raw: [RawHeader] = []
+    /// Room for the headers of the message at hand; as a pointer, for the quickest way through all of them.
+    private var raw = UnsafeMutableBufferPointer<RawHeader>.allocate(capacity: 128)
     private var topic = ""
     private var topicPointer: OpaquePointer?
+
+    deinit { self.raw.deallocate() }
 
     func record(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> Record {
         let keyCount = message.pointee.key == nil ? -1 : message.pointee.key_len
         let valueCount = message.pointee.payload == nil ? -1 : message.pointee.len
         var total = max(keyCount, 0) + max(valueCount, 0)
-        // Taken out of the object meanwhile: each access to it there would be checked by itself.
-        var raw: [RawHeader] = []
-        swap(&raw, &self.raw)
-        defer { swap(&raw, &self.raw) }
-        Self.collectHeaders(of: message, into: &raw, total: &total)
-
+        let raw = self.collectHeaders(of: message, total: &total)
         var headers: [HeaderSpan] = []
         headers.reserveCapacity(raw.count)
         var key = ByteSpan.null
@@ -56,22 +54,33 @@ final class RecordReader: @unchecked Sendable {
             key: keyCount < 0 ? .null : key, value: valueCount < 0 ? .null : value)
     }
 
-    private static func collectHeaders(
-        of message: UnsafeMutablePointer<rd_kafka_message_t>, into raw: inout [RawHeader], total: inout Int
-    ) {
-        raw.removeAll(keepingCapacity: true)
+    private func collectHeaders(
+        of message: UnsafeMutablePointer<rd_kafka_message_t>, total: inout Int
+    ) -> Slice<UnsafeMutableBufferPointer<RawHeader>> {
+        var raw = self.raw
         var list: OpaquePointer?
-        guard rd_kafka_message_headers(message, &list) == RD_KAFKA_RESP_ERR_NO_ERROR, let list else { return }
+        guard rd_kafka_message_headers(message, &list) == RD_KAFKA_RESP_ERR_NO_ERROR, let list else { return raw[..<0] }
         var index = 0
         var name: UnsafePointer<CChar>?
         var value: UnsafeRawPointer?
         var size = 0
         while rd_kafka_header_get_all(list, index, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR, let name {
+            if index == raw.count { raw = self.grow() }
             let nameCount = strlen(name)
-            raw.append(RawHeader(name: name, nameCount: nameCount, value: value, valueCount: size))
+            raw.initializeElement(
+                at: index, to: RawHeader(name: name, nameCount: nameCount, value: value, valueCount: size))
             total += nameCount + size
             index += 1
         }
+        return raw[..<index]
+    }
+
+    private func grow() -> UnsafeMutableBufferPointer<RawHeader> {
+        let larger = UnsafeMutableBufferPointer<RawHeader>.allocate(capacity: self.raw.count * 2)
+        _ = larger.moveInitialize(fromContentsOf: self.raw)
+        self.raw.deallocate()
+        self.raw = larger
+        return larger
     }
 
     /// Records come in runs of one topic: its name is made once a run.

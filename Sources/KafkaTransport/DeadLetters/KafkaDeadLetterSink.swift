@@ -44,6 +44,11 @@ package final class KafkaDeadLetterSink: DeadLetterSink {
         }
     }
 
+    package func hurry() {
+        // librdkafka does not linger while somebody flushes.
+        self.producer.flush(milliseconds: 1)
+    }
+
     package func serve(milliseconds: Int, _ report: (SinkReport) -> Void) {
         var trouble = self.trouble
         defer { self.trouble = trouble }

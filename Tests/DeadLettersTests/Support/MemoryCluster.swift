@@ -129,6 +129,8 @@ final class MemorySink: DeadLetterSink {
         return true
     }
 
+    func hurry() {}
+
     func serve(milliseconds: Int, _ report: (SinkReport) -> Void) {
         let waiting = self.waiting
         self.waiting = []
