@@ -348,15 +348,32 @@ import Testing
         stage.fill(1)
         stage.options.limit = 1
         stage.answer { _ in true }
-        let job = try stage.run(
-            try stage.job(),
-            edit: {
-                $0.editedData = Letters.bytes(#"{"a":2}"#)
-                $0.waitForOutcomes = 1000
-            })
+        var job = try stage.job()
+        job.editedData = #"{"a":2}"#
+        job = try stage.run(job, edit: { $0.waitForOutcomes = 1000 })
         #expect(job.counts.sent == 1 && job.counts.succeeded == 1)
+        #expect(try stage.noted()?.editedData == nil, "data are noted no longer than they are needed")
         let record = try #require(stage.cluster.records("lab.commands").first)
         #expect(record.text(ofHeader: "ce_id") != "c-0" && record.text(ofHeader: "ce_causationid") == "c-0")
+    }
+
+    @Test("Killed at any record and resumed, an edited replay sends the same command", arguments: 0..<6)
+    func editedAndKilled(records: Int) throws {
+        var stage = ReplayStage()
+        stage.fill(1)
+        stage.options.limit = 1
+        var job = try stage.job()
+        job.editedData = #"{"a":2}"#
+        let sink = MemorySink(stage.cluster, diesAfter: records)
+        if (try? stage.run(job, sink: sink)) == nil, try stage.noted() != nil {
+            #expect(try stage.run(try stage.resumed()).state == .finished)
+        } else {
+            #expect(records == 0 || stage.sent.count == 1, "it was not even noted, or done")
+        }
+        guard records > 0 else { return }
+        let record = try #require(stage.cluster.records("lab.commands").first)
+        #expect(record.text(record.value) == #"{"a":2}"# && record.text(ofHeader: "ce_causationid") == "c-0")
+        #expect(stage.sent.count == 1 && !stage.sent.keys.contains("c-0"))
     }
 
     @Test("Letters that went while the job waited are told, not taken for done")

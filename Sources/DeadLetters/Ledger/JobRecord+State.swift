@@ -32,6 +32,7 @@ extension JobRecord {
         job.state = state
         job.note = note
         job.updatedAt = moment
+        if state == .finished || state == .cancelled { job.editedData = nil }
         return job
     }
 

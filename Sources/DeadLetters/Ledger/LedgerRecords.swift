@@ -77,6 +77,8 @@ package struct JobRecord: Sendable, Codable, Hashable {
     package var outcomesFrom: [String: [PartitionRange]] = [:]
     package var canaryPassed = false
     package var counts = Counts()
+    /// The data that one letter is sent with instead of its own, as JSON: noted as long as the job can be resumed.
+    package var editedData: String?
 
     package init(
         id: String, domain: String, topic: String, options: Options, at moment: Int64, owner: Owner,

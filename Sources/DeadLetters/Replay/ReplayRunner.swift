@@ -56,7 +56,7 @@ package final class ReplayRunner {
     private var lastRefresh: Int64?
 
     /// Changed data for the one letter that is replayed.
-    package var editedData: [UInt8]?
+    let editedData: [UInt8]?
     /// The id of the command with the changed data.
     package internal(set) var editedID: String?
     /// Why the first letter that the broker did not take was refused.
@@ -71,6 +71,7 @@ package final class ReplayRunner {
 
     package init(job: JobRecord, world: Surroundings) throws {
         self.job = job
+        self.editedData = job.editedData.map { Array($0.utf8) }
         self.world = world
         self.sink = world.sink
         self.domain = world.targets.domain

@@ -28,10 +28,11 @@ struct ReplayJob {
         var job = JobRecord(
             id: self.session.newID("replay"), domain: self.session.domain.rawValue, topic: self.session.topic,
             options: options, at: self.session.clock.wall(), owner: DltSession.owner, ranges: ranges)
+        job.editedData = data.map { String(decoding: $0, as: UTF8.self) }
         if options.isOrdered || options.canary != nil || wait != nil {
             job.outcomesFrom = try self.outcomeRanges()
         }
-        return try self.run(job, filter: filter, targets: targets, data: data, wait: wait)
+        return try self.run(job, filter: filter, targets: targets, wait: wait)
     }
 
     func resume(_ job: JobRecord, targets: ReplayTargets, wait: Double?, isForced: Bool) throws -> Int32 {
@@ -45,7 +46,7 @@ struct ReplayJob {
         var resumed = try job.resumed(by: DltSession.owner, at: self.session.clock.wall())
         let needsOutcomes = job.options.isOrdered || wait != nil || job.options.canary != nil && !job.canaryPassed
         if needsOutcomes, resumed.outcomesFrom.isEmpty { resumed.outcomesFrom = try self.outcomeRanges() }
-        return try self.run(resumed, filter: filter, targets: targets, data: nil, wait: wait)
+        return try self.run(resumed, filter: filter, targets: targets, wait: wait)
     }
 
     /// Two jobs at once could send the same letters.
@@ -95,7 +96,7 @@ struct ReplayJob {
     // MARK: - The run
 
     private func run(
-        _ job: JobRecord, filter: LetterFilter, targets: ReplayTargets, data: [UInt8]?, wait: Double?
+        _ job: JobRecord, filter: LetterFilter, targets: ReplayTargets, wait: Double?
     ) throws -> Int32 {
         let stop = self.stop
         stop.listen { say("stopping after this batch; a second signal stops at once") }
@@ -104,7 +105,6 @@ struct ReplayJob {
             world: .init(
                 source: self.session.source, sink: self.sink, ledger: self.session.ledger, targets: targets,
                 filter: filter, clock: self.session.clock))
-        runner.editedData = data
         runner.mayStart = { try self.refuseRival(of: $0) }
         runner.isStopping = { stop.isSet }
         runner.waitForOutcomes = wait.map { Int64($0 * 1000) }
@@ -117,7 +117,7 @@ struct ReplayJob {
             ended = try runner.run()
         } catch {
             progress.clear()
-            say("job \(job.id) stopped; \(data == nil ? Self.resumeHint(job) : "start it again")")
+            say("job \(job.id) stopped; \(Self.resumeHint(job))")
             throw error
         }
         progress.clear()
