@@ -48,6 +48,10 @@ extension Engine {
             self.settle(work, plainSuccess: false)
         case .postponedInPlace(let delay):
             self.waitInPlace(work, milliseconds: delay)
+        case .scheduledInPlace(let delay):
+            work.postponements += 1
+            await self.sendAudit(work, .scheduled, failure: nil, on: worker)
+            self.waitInPlace(work, milliseconds: delay)
         case .postponedTopic(let tier, let due):
             guard await self.waitForLane(work) else { return }
             work.postponements += 1

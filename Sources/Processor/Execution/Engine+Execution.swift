@@ -15,13 +15,25 @@ enum Disposition {
     case retryTopic(AttemptFailure, RetryTier, due: Int64)
     /// Another attempt here when the type's outage is over; this one does not count.
     case heldBack(AttemptFailure)
-    /// Not to be run yet: `notbefore` lies ahead, so many milliseconds.
-    case postponedInPlace(delay: Int64)
+    /// Not to be run yet: `notbefore` lies ahead, so many milliseconds, which is told once.
+    case scheduledInPlace(delay: Int64)
     case postponedTopic(RetryTier, due: Int64)
+    /// Not to be run yet, for a reason that was told before or that is nobody's business.
+    case postponedInPlace(delay: Int64)
     /// The command was finished before: its outcome goes out again, by the same ids.
     case repeated(LedgerOutcome)
     /// Another record of the same command is under way and will have the outcome.
     case doubled
+}
+
+extension Disposition {
+    /// Whether nothing was tried, and nothing is decided.
+    var isPostponement: Bool {
+        switch self {
+        case .scheduledInPlace, .postponedTopic, .postponedInPlace: true
+        case .succeeded, .failed, .retryInPlace, .retryTopic, .heldBack, .repeated, .doubled: false
+        }
+    }
 }
 
 extension Engine {
@@ -208,7 +220,8 @@ extension Engine {
                 let delay = (start - now + 999) / 1000
                 // In place, where order is strict: by way of a topic the key's later commands would overtake it.
                 guard !work.isStrict, let tier = domain.tier(forMilliseconds: delay) else {
-                    return .end(.postponedInPlace(delay: delay))
+                    let isNews = work.postponements == 0
+                    return .end(isNews ? .scheduledInPlace(delay: delay) : .postponedInPlace(delay: delay))
                 }
                 return .end(.postponedTopic(tier, due: min((start + 999) / 1000, now / 1000 + tier.milliseconds)))
             }

@@ -41,7 +41,7 @@ extension Disposition {
         switch self {
         case .retryInPlace(let failure, _), .retryTopic(let failure, _, _), .heldBack(let failure): failure
         case .failed(let failure): failure.failureClass == .exhausted ? failure : nil
-        case .succeeded, .postponedInPlace, .postponedTopic, .repeated, .doubled: nil
+        case .succeeded, .scheduledInPlace, .postponedInPlace, .postponedTopic, .repeated, .doubled: nil
         }
     }
 }

@@ -185,6 +185,9 @@ extension Engine {
         case .postponedTopic(_, let time):
             state = .scheduled
             due = time * 1000
+        case .scheduledInPlace(let delay):
+            state = .scheduled
+            due = work.finishedAt + delay * 1000
         case .postponedInPlace, .repeated, .doubled: return nil
         }
         return LedgerEntry(

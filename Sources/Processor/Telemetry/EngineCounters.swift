@@ -55,7 +55,7 @@ package final class EngineCounters: Sendable {
             if failure.failureClass.isDeadLettered { self.deadLettered.add(1, ordering: .relaxed) }
         case .retryInPlace, .retryTopic, .heldBack: self.retried.add(1, ordering: .relaxed)
         case .repeated, .doubled: self.repeated.add(1, ordering: .relaxed)
-        case .postponedInPlace, .postponedTopic: break
+        case .scheduledInPlace, .postponedInPlace, .postponedTopic: break
         }
     }
 }

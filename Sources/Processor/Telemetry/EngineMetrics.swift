@@ -106,7 +106,7 @@ final class EngineMetrics: Sendable {
 
     /// An attempt ended, or a command without one.
     func completed(_ work: Work, _ disposition: Disposition) {
-        guard self.isEnabled else { return }
+        guard self.isEnabled, !disposition.isPostponement else { return }
         let domain = work.slot.domain.names
         let type = work.envelope.map { CommandType($0.type) }
         guard let instruments = type.flatMap({ self.instruments[domain]?[$0] }) ?? self.others[domain] else { return }
@@ -118,7 +118,7 @@ final class EngineMetrics: Sendable {
             if failure.failureClass.isDeadLettered { self.deadLetters[domain]?.increment() }
         case .retryInPlace, .heldBack: self.retries[domain]?["in_place"]?.increment()
         case .retryTopic(_, let tier, _): self.retries[domain]?[tier.name]?.increment()
-        case .postponedInPlace, .postponedTopic, .repeated, .doubled: break
+        case .scheduledInPlace, .postponedInPlace, .postponedTopic, .repeated, .doubled: break
         }
     }
 

@@ -172,9 +172,13 @@ import Testing
         try await running.stop()
         #expect(harness.journal.value.ids == ["now", "soon", "later"])
         #expect(harness.journal.value.attempts("later") == [1])
-        let types = harness.broker.records("test.audit").compactMap { $0.headerText("ce_type") }
-        #expect(types.contains("adjutant.command.scheduled"))
-        #expect(!types.contains("adjutant.command.retried"))
+        let audits = harness.broker.records("test.audit")
+        let scheduled = audits.filter { $0.headerText("ce_type") == "adjutant.command.scheduled" }
+        // Once in place, and at every turn of the retry topics.
+        #expect(scheduled.filter { $0.headerText("ce_subject") == "soon" }.count == 1)
+        #expect(scheduled.filter { $0.headerText("ce_subject") == "later" }.count > 1)
+        #expect(!scheduled.contains { $0.headerText("ce_subject") == "now" })
+        #expect(!audits.contains { $0.headerText("ce_type") == "adjutant.command.retried" })
     }
 
     /// Put off three times, and one of them twice, as after a crash: an id each, and the same one for the repeat.
