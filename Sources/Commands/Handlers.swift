@@ -65,6 +65,8 @@ package final class HandlerEntry: Sendable {
     package let typeBytes: [UInt8]
     package let inputName: String
     package let outputName: String
+    /// What JSON the handler takes and returns, as far as the types tell.
+    package let schemas: @Sendable () -> (input: JSONSchema, output: JSONSchema)
     /// Decodes, validates, runs, and encodes the output as JSON.
     package let run: @Sendable (_ context: CommandContext, _ limits: EnvelopeLimits) async throws -> [UInt8]
 
@@ -74,6 +76,7 @@ package final class HandlerEntry: Sendable {
         self.typeBytes = other.typeBytes
         self.inputName = other.inputName
         self.outputName = other.outputName
+        self.schemas = other.schemas
         self.run = other.run
     }
 
@@ -89,6 +92,7 @@ package final class HandlerEntry: Sendable {
         self.typeBytes = Array(type.rawValue.utf8)
         self.inputName = "\(C.self)"
         self.outputName = "\(C.Output.self)"
+        self.schemas = { (.reading(C.self), .writing(C.Output.self)) }
         self.run = { context, limits in
             let command = try CommandDecoder.decode(C.self, from: context.envelope, limits: limits)
             let output = try await handler(command, context)

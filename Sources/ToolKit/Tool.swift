@@ -26,7 +26,7 @@ package struct Tool: AsyncParsableCommand {
         subcommands: [
             DemoCommand.self, WorkerCommand.self, SendCommand.self, TopicsCommand.self, DltCommand.self,
             CommandsCommand.self, BatchesCommand.self, SchedulesCommand.self, OutboxCommand.self, HandlersCommand.self,
-            InvokeCommand.self, MigrateCommand.self, BrokerCommand.self, BenchCommand.self,
+            AsyncAPICommand.self, InvokeCommand.self, MigrateCommand.self, BrokerCommand.self, BenchCommand.self,
         ])
 
     package init() {}

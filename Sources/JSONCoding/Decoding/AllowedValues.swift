@@ -16,6 +16,26 @@ enum AllowedValues {
         return rawValues(listed)
     }
 
+    /// The raw values of a type which lists its values, texts or whole numbers; nil for other types.
+    static func values<T>(of type: T.Type) -> [JSONValue]? {
+        guard let listed = type as? any (CaseIterable & RawRepresentable).Type else {
+            return nil
+        }
+        return jsonValues(listed)
+    }
+
+    private static func jsonValues<C: CaseIterable & RawRepresentable>(_ type: C.Type) -> [JSONValue]? {
+        var values: [JSONValue] = []
+        for value in type.allCases {
+            switch value.rawValue {
+            case let text as String: values.append(.string(text))
+            case let number as any FixedWidthInteger: values.append(.integer(Int64(clamping: number)))
+            default: return nil
+            }
+        }
+        return values.isEmpty ? nil : values
+    }
+
     private static func firstCase<C: CaseIterable>(_ type: C.Type) -> Any? {
         type.allCases.first
     }
