@@ -35,7 +35,10 @@ extension PostgresTimestamp {
 enum TimeText {
     /// Microseconds since 1970: RFC 3339, or a duration from now on or ago.
     static func moment(_ text: String, now: Int64, ago: Bool, flag: String) throws -> Int64 {
-        if let milliseconds = DurationText.milliseconds(text) { return now + (ago ? -1000 : 1000) * milliseconds }
+        if let duration = DurationText.duration(text) {
+            let moment = now + (ago ? -1 : 1) * duration.wholeMicroseconds
+            return min(max(moment, RFC3339.earliest), RFC3339.latest)
+        }
         guard let moment = RFC3339.parse(text) else {
             throw ToolError(
                 .usage, "--\(flag) must be an RFC 3339 time such as 2030-01-31T12:00:00Z or a duration such as 2h")

@@ -45,6 +45,15 @@ struct LetterSelection: ParsableArguments {
     @Option(help: ArgumentHelp("Terms that all must hold; may be repeated", valueName: "terms"))
     var filter: [String] = []
 
+    /// A filter that is none is told before any broker is asked.
+    func validate() throws {
+        do {
+            _ = try LetterFilter(self.filter.joined(separator: " "), now: 0)
+        } catch {
+            throw ValidationError("\(error)")
+        }
+    }
+
     /// The filter's text, the letter among it.
     func text(topic: String) throws -> String {
         var terms = self.filter.map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }

@@ -177,7 +177,7 @@ struct LetterView: Encodable {
         func title(_ text: String) { lines += ["", terminal.styled(text, .strong)] }
         func row(_ name: String, _ value: String?) {
             guard let value, !value.isEmpty else { return }
-            lines.append("  " + terminal.styled(name.padded(to: 12), .faint) + value.printable)
+            lines.append("  " + terminal.styled(name.padded(to: 14), .faint) + value.printable)
         }
         lines.append(terminal.styled("\(self.letter.topic)/\(self.letter.partition)/\(self.letter.offset)", .strong))
         row("state", self.letter.state.rawValue)

@@ -90,9 +90,11 @@ struct SendOptions: ParsableArguments {
         }
     }
 
-    /// A time, or a duration from now on.
-    private static func time(_ text: String, _ now: Int64) -> String {
-        DurationText.milliseconds(text).map { RFC3339.format(now + $0 * 1000) } ?? text
+    /// A time, or a duration from now on; one that ends in no year there is stays as it is, to be refused as no time.
+    static func time(_ text: String, _ now: Int64) -> String {
+        guard let duration = DurationText.duration(text) else { return text }
+        let moment = now + duration.wholeMicroseconds
+        return moment <= RFC3339.latest ? RFC3339.format(moment) : text
     }
 
     private static func header(_ text: String) throws -> (name: String, value: String) {

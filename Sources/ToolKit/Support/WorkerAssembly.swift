@@ -19,7 +19,8 @@ package struct WorkerAssembly: Sendable {
         self.settings = settings
         self.logger = logger
         let environment = ToolEnvironment.current
-        let names = settings.list("worker.domains") ?? []
+        var seen: Set<String> = []
+        let names = (settings.list("worker.domains") ?? []).filter { seen.insert($0).inserted }
         guard !names.isEmpty || environment.services.count == 1 else {
             throw ToolError(.usage, "no domain given: use --domain with one of \(environment.domainNames)")
         }
