@@ -1,3 +1,4 @@
+import Commands
 import Testing
 
 @testable import ToolKit
@@ -24,10 +25,39 @@ import Testing
         ("ADJUTANT_KAFKA_PROPERTIES_NOPE", "1", "librdkafka has no property nope"),
         ("ADJUTANT_RETRY_DELAYS", "1s,x", "durations such as"),
         ("ADJUTANT_TYPES_LAB_RUN_ORDERING", "x", "key, partition"),
+        ("ADJUTANT_RETRY_TIMEOUT", "0s", "a duration above 0"), ("ADJUTANT_RETRY_TIERS", "5s,0s", "durations above 0"),
+        ("ADJUTANT_TYPES_LAB_RUN_TIMEOUT", "0ms", "a duration above 0"),
+        ("ADJUTANT_LIMITS_HEADERS", "113", "a whole number from 1 to 112"),
+        ("ADJUTANT_RETRY_ATTEMPTS", "99999999999999999999", "a whole number from 1 to 1000000"),
+        ("ADJUTANT_LIMITS_JSON_DEPTH", "100000", "a whole number from 1 to 512"),
     ])
     func theseAreNot(_ name: String, _ value: String, _ expected: String) {
         #expect(self.problem([name: value])?.contains(expected) == true)
     }
+
+    @Test(arguments: ["h:0", "h:65536", "a:9092,b:99999", "[::1]:70000"])
+    func portsThatAreNoneAreRefused(_ servers: String) throws {
+        var settings = Settings()
+        try settings.set("kafka.bootstrap_servers", servers, flag: "bootstrap-servers")
+        let error = #expect(throws: ToolError.self) { try settings.bootstrapServers }
+        #expect(error?.exit == .usage && error?.message.contains("from 1 to 65535") == true)
+    }
+
+    @Test(arguments: ["h", "h:9092", "a:1,b:65535", "[::1]:9092", "PLAINTEXT://h:9092"])
+    func theseAreBrokers(_ servers: String) throws {
+        var settings = Settings()
+        try settings.set("kafka.bootstrap_servers", servers, flag: "bootstrap-servers")
+        #expect(try settings.bootstrapServers == servers)
+    }
+
+    @Test func ofManyDelaysTheFirstAreListed() throws {
+        var handlers = Handlers()
+        handlers.on(Step.self, retry: .fixed(.seconds(1), attempts: .max)) { _, _ in NoOutput() }
+        let row = HandlerRow(try handlers.registry().entries[0], domain: "test")
+        #expect(row.policy.attempts == .max && row.policy.delays.count == HandlerRow.mostDelays)
+    }
+
+    private struct Step: Command { static let type: CommandType = "test.step" }
 
     @Test func valuesOfSecretsAreNotRepeated() {
         #expect(self.problem(["ADJUTANT_KAFKA_PROPERTIES_NOPE_PASSWORD": "canary"])?.contains("canary") == false)

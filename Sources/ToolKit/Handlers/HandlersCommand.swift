@@ -73,14 +73,18 @@ struct HandlerRow: Encodable {
         self.input = entry.inputName
         self.output = entry.outputName
         let retry = entry.policy.retry
-        // What lies between two attempts, jitter aside: one delay fewer than attempts.
-        let delays = (1..<max(2, retry.attempts)).map { retry.delayMilliseconds(afterAttempt: $0, unit: 0.5) }
+        // What lies between two attempts, jitter aside: one delay fewer than attempts, of many the first.
+        let delays = (1...min(max(1, retry.attempts - 1), Self.mostDelays)).map {
+            retry.delayMilliseconds(afterAttempt: $0, unit: 0.5)
+        }
         self.policy = Policy(
             attempts: retry.attempts,
             delays: retry.attempts < 2 ? [] : delays.map { DurationText.text(milliseconds: $0) },
             timeout: DurationText.text(milliseconds: entry.policy.timeout.wholeMilliseconds),
             ordering: entry.policy.ordering, strictOrder: entry.policy.strictOrder)
     }
+
+    static let mostDelays = 100
 
     static func table(_ rows: [HandlerRow]) -> TextTable {
         var table = TextTable([

@@ -1,6 +1,17 @@
 /// Every setting there is, by its path in the configuration file.
 package enum SettingSchema {
-    package enum Kind: Sendable { case text, integer, duration, durations, list, flag, rate }
+    package enum Kind: Sendable {
+        case text, list, flag, rate
+        case integer
+        /// A whole number from 1 up to that.
+        case atMost(Int)
+        case duration
+        /// A duration that is not nothing.
+        case period
+        case durations
+        /// Durations of which none is nothing.
+        case periods
+    }
 
     package struct Entry: Sendable {
         package let path: String
@@ -20,8 +31,8 @@ package enum SettingSchema {
         Entry("worker.group", .text, "consumer group; adjutant.<domain> when absent"),
         Entry("worker.name", .text, "the worker's name in audit events; host and process id when absent"),
         Entry("worker.concurrency", .integer, "handlers running at once"),
-        Entry("worker.threads", .integer, "threads that run handlers"),
-        Entry("worker.spare_threads", .integer, "threads that may take the place of those that handlers block"),
+        Entry("worker.threads", .atMost(4096), "threads that run handlers"),
+        Entry("worker.spare_threads", .atMost(4096), "threads that may take the place of those that handlers block"),
         Entry("worker.blocked_after", .duration, "how long a handler may keep its thread"),
         Entry("worker.in_flight", .integer, "commands taken and not finished, in the whole worker"),
         Entry("worker.in_flight_bytes", .integer, "bytes of commands taken and not finished, in the whole worker"),
@@ -37,14 +48,14 @@ package enum SettingSchema {
         Entry("worker.overdue_after", .duration, "how long after its time a recorded retry is still waited for"),
         Entry("worker.fenced_grace", .duration, "how long a partition may be another worker's by the database alone"),
         Entry("worker.reply_topics", .list, "topics that replyto may name"),
-        Entry("retry.attempts", .integer, "attempts of every command type, the first included"),
+        Entry("retry.attempts", .atMost(1_000_000), "attempts of every command type, the first included"),
         Entry("retry.delays", .durations, "delays between attempts of every command type"),
-        Entry("retry.tiers", .durations, "the delays that have a retry topic; from the topic declarations when absent"),
-        Entry("retry.timeout", .duration, "how long an attempt of any command type may run"),
-        Entry("limits.value_bytes", .integer, "largest value of a record"),
-        Entry("limits.headers", .integer, "most headers of a record"),
-        Entry("limits.header_bytes", .integer, "largest header"),
-        Entry("limits.json_depth", .integer, "deepest nesting of JSON"),
+        Entry("retry.tiers", .periods, "the delays that have a retry topic; from the topic declarations when absent"),
+        Entry("retry.timeout", .period, "how long an attempt of any command type may run"),
+        Entry("limits.value_bytes", .atMost(1 << 30), "largest value of a record"),
+        Entry("limits.headers", .atMost(112), "most headers of a record"),
+        Entry("limits.header_bytes", .atMost(1 << 30), "largest header"),
+        Entry("limits.json_depth", .atMost(512), "deepest nesting of JSON"),
         Entry("dlt.show_payloads", .flag, "whether dead letters are shown and exported with their data"),
         Entry("dlt.max_replays", .integer, "replays of one command, past which its dead letter is quarantined"),
         Entry("topics.directory", .text, "where the topic declarations lie"),
@@ -54,16 +65,16 @@ package enum SettingSchema {
         Entry("database.recorders", .integer, "connections that record outcomes"),
         Entry("database.transactions", .integer, "connections for what handlers write"),
         Entry("database.isolation", .text, "of what handlers write: read-committed, repeatable-read or serializable"),
-        Entry("outbox.lease", .duration, "how long a relay of the outbox that is not heard of keeps its share"),
-        Entry("outbox.poll_interval", .duration, "how long the outbox may wait when no notification tells of it"),
+        Entry("outbox.lease", .period, "how long a relay of the outbox that is not heard of keeps its share"),
+        Entry("outbox.poll_interval", .period, "how long the outbox may wait when no notification tells of it"),
         Entry("outbox.listen", .flag, "whether the database passes notifications on; proxies may not"),
     ]
 
     /// Settings of one command type: `types.<type>.<name>`.
     package static let typeEntries: [Entry] = [
-        Entry("attempts", .integer, "attempts, the first included"),
+        Entry("attempts", .atMost(1_000_000), "attempts, the first included"),
         Entry("delays", .durations, "delays between attempts"),
-        Entry("timeout", .duration, "how long an attempt may run"),
+        Entry("timeout", .period, "how long an attempt may run"),
         Entry("ordering", .text, "key, partition or none"),
         Entry("concurrency", .integer, "handlers of the type running at once"),
         Entry("rate", .rate, "starts of attempts, for example 100/s"),

@@ -71,6 +71,14 @@ package struct Settings: Sendable {
                     "no brokers given: use --bootstrap-servers, ADJUTANT_KAFKA_BOOTSTRAP_SERVERS or "
                         + "kafka.bootstrap_servers in the configuration file")
             }
+            // librdkafka takes a port modulo 65536.
+            for server in Self.split(servers) {
+                guard let digits = server.firstMatch(of: #/:(\d+)$/#)?.1, !(UInt16(digits).map { $0 > 0 } ?? false)
+                else {
+                    continue
+                }
+                throw ToolError(.usage, "the broker's address \(server): a port is a number from 1 to 65535")
+            }
             return servers
         }
     }
@@ -131,11 +139,20 @@ package struct Settings: Sendable {
                 expected = nil
             }
         case .integer: expected = Int(value.text).map { $0 > 0 } == true ? nil : "a whole number above 0"
+        case .atMost(let limit):
+            let isWithin = Int(value.text).map { (1...limit).contains($0) } == true
+            expected = isWithin ? nil : "a whole number from 1 to \(limit)"
         case .duration:
             expected = DurationText.duration(value.text) == nil ? "a duration such as 500ms, 5s or 1m" : nil
+        case .period:
+            let isSome = DurationText.duration(value.text).map { $0 > .zero } == true
+            expected = isSome ? nil : "a duration above 0, such as 500ms, 5s or 1m"
         case .durations:
             let all = self.split(value.text).allSatisfy { DurationText.duration($0) != nil }
             expected = all ? nil : "durations such as 5s,1m,10m"
+        case .periods:
+            let all = self.split(value.text).allSatisfy { DurationText.duration($0).map { $0 > .zero } == true }
+            expected = all ? nil : "durations above 0, such as 5s,1m,10m"
         case .flag: expected = Bool(value.text) == nil ? "true or false" : nil
         case .rate: expected = CommandLimits.Rate(value.text) == nil ? "a rate such as 100/s or 60/m" : nil
         case .list: expected = nil

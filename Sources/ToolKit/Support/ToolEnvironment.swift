@@ -95,7 +95,7 @@ extension Settings {
     package func limits() -> EnvelopeLimits {
         var limits = EnvelopeLimits()
         if let value = self.integer("limits.value_bytes") { limits.valueBytes = value }
-        if let value = self.integer("limits.headers") { limits.headers = min(value, 127) }
+        if let value = self.integer("limits.headers") { limits.headers = value }
         if let value = self.integer("limits.header_bytes") { limits.headerBytes = value }
         if let value = self.integer("limits.json_depth") { limits.jsonDepth = value }
         return limits

@@ -35,7 +35,8 @@ package struct WorkerAssembly: Sendable {
             registry.updatePolicies { type, policy in settings.apply(to: &policy, of: type) }
             return ProcessedDomain(names: name, registry: registry, tiers: settings.tiers(of: name, topics: topics))
         }
-        self.group = settings.text("worker.group") ?? "adjutant.\(wanted.map(\.rawValue).joined(separator: "."))"
+        let group = settings.text("worker.group").flatMap { $0.isEmpty ? nil : $0 }
+        self.group = group ?? "adjutant.\(wanted.map(\.rawValue).joined(separator: "."))"
     }
 
     /// Runs until a signal or a failure that cannot be mended from inside.
