@@ -148,6 +148,7 @@ let package = Package(
             dependencies: [
                 "ToolKit", "Commands", "JSONCoding", "TopicDeclarations", "DeadLetters",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Yams", package: "Yams"),
             ]),
         .testTarget(name: "KafkaClientTests", dependencies: ["KafkaClient"]),
         .testTarget(

@@ -48,3 +48,24 @@ import Testing
         #expect(CommandRules.problem(data: []) != nil)
     }
 }
+
+@Suite struct SendOptionsTests {
+    @Test func timesMayBeSaidFromNowOn() {
+        let now: Int64 = 1_700_000_000_000_000
+        #expect(SendOptions.time("90s", now) == "2023-11-14T22:14:50.000Z")
+        #expect(SendOptions.time("2030-01-01T00:00:00Z", now) == "2030-01-01T00:00:00Z")
+    }
+
+    /// There is no such time, which the check of attributes then says.
+    @Test(arguments: ["9000000000000000s", "9000000000000000000ms", "100000000d"])
+    func aTimeBeyondAllYearsIsNone(_ text: String) {
+        #expect(SendOptions.time(text, 1_700_000_000_000_000) == text)
+        #expect(CommandRules.problem(attribute: "notbefore", text) != nil)
+    }
+
+    @Test(arguments: [true, false])
+    func momentsStayWithinTheYearsThereAre(ago: Bool) throws {
+        let moment = try TimeText.moment("9000000000000000s", now: 1_700_000_000_000_000, ago: ago, flag: "since")
+        #expect(moment == (ago ? RFC3339.earliest : RFC3339.latest))
+    }
+}

@@ -45,6 +45,11 @@ import Testing
         #expect(throws: ToolError.self) { try text("other.dlt/3/17") }
     }
 
+    @Test("A filter that is none is told while the arguments are read", arguments: ["bogus=1", "class", "attempts>=x"])
+    func badFilter(_ text: String) {
+        #expect(throws: (any Error).self) { try LetterSelection.parse(["--filter", text]) }
+    }
+
     @Test("What is done for good needs a reason")
     func reason() throws {
         #expect(throws: (any Error).self) { try ChangeOptions.parse(["--execute"]) }
