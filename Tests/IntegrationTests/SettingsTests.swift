@@ -69,6 +69,19 @@ struct BadCall: Sendable, CustomTestStringConvertible {
         try await blocking { try Self.expectEnd(of: call) }
     }
 
+    @Test("Properties of producers and of consumers pass through without a word; a domain named twice counts once")
+    func properties() async throws {
+        try await Lab.with(partitions: 2) { lab in
+            let worker = try lab.worker(
+                ["--domain", "lab", "-X", "linger.ms=1"],
+                settings: ["ADJUTANT_KAFKA_PROPERTIES_GROUP_INSTANCE_ID": "one"])
+            worker.signal(SIGTERM)
+            #expect(try worker.waitForExit(seconds: 40) == 0, "\(worker.tail)")
+            #expect(
+                !worker.errors.all.contains { $0.contains(" warning ") || $0.contains(" error ") }, "\(worker.tail)")
+        }
+    }
+
     @Test("A missing topic is named, with what to do about it")
     func topicMissing() async throws {
         try await Lab.with(partitions: 2) { lab in

@@ -72,8 +72,12 @@ package final class KafkaHandle: @unchecked Sendable {
         // What librdkafka reports of lost and refused connections comes as an error event too.
         let facilityName = String(cString: facility)
         let message = String(cString: text)
-        // That a property is experimental is no news to whoever reads the log: the producer sets it, knowing why.
-        let isKnown = facilityName == "CONFWARN" && message.contains("enable.gapless.guarantee is experimental")
+        // That a property is experimental is no news to whoever reads the log: the producer sets it, knowing why. Nor is
+        // it that producers ignore properties of consumers and the other way round: one list of settings is for both.
+        let isKnown =
+            facilityName == "CONFWARN"
+            && (message.contains("enable.gapless.guarantee is experimental")
+                || message.contains("and will be ignored by this"))
         let quiet = facilityName == "FAIL" || facilityName == "ERROR" || isKnown
         self.logger.log(
             level: quiet ? .debug : severity, "\(message)",
