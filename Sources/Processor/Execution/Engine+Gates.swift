@@ -7,9 +7,17 @@ extension Engine {
     func admit(_ work: Work, by gate: TypeGate) -> Bool {
         let tenant = gate.limits.tenantRate == nil ? nil : work.envelope?.text(.tenant)
         let now = self.clock.monotonic()
-        let isAdmitted = self.dispatcher.withLock { $0.admit(work, by: gate, tenant: tenant, now: now) }
-        if !isAdmitted { self.source.wake() }
-        return isAdmitted
+        let held = self.dispatcher.withLock { $0.admit(work, by: gate, tenant: tenant, now: now) }
+        guard let held else { return true }
+        if held.isFirst { self.metrics.held(gate.type, in: work.slot.domain.names, by: held.by) }
+        // Of an outage the log tells as it begins and ends.
+        if held.isNews, held.by != .outage {
+            self.logger.notice(
+                "commands wait at a limit of their type",
+                metadata: ["command.type": "\(gate.type)", "limit": "\(held.by.rawValue)"])
+        }
+        self.source.wake()
+        return false
     }
 
     /// Tells the type's gate how the attempt ended; during an outage a transient failure does not count.

@@ -5,16 +5,41 @@ extension Dispatcher {
     /// What an attempt's end did to its type's outage.
     enum OutageChange { case none, began, ended }
 
+    /// A command that its type's gate did not let through.
+    struct Held {
+        let by: TypeGate.Limit
+        /// Whether it was not held before.
+        let isFirst: Bool
+        /// Whether the log should tell of the limit.
+        let isNews: Bool
+    }
+
     /// Lets a command through its type's gate, or parks it there; it counts as running no more then.
-    mutating func admit(_ work: Work, by gate: TypeGate, tenant: String?, now: Int64) -> Bool {
+    ///
+    /// - Returns: What holds it; nil when it may run.
+    mutating func admit(_ work: Work, by gate: TypeGate, tenant: String?, now: Int64) -> Held? {
+        let isFirst = work.ticket == 0
+        guard let limit = self.limit(for: work, at: gate, tenant: tenant, now: now) else {
+            gate.running += 1
+            work.isAdmitted = true
+            work.ticket = 0
+            return nil
+        }
+        return Held(by: limit, isFirst: isFirst, isNews: gate.isNews(limit, now: now))
+    }
+
+    /// The limit that parked the command; nil when none did.
+    private mutating func limit(
+        for work: Work, at gate: TypeGate, tenant: String?, now: Int64
+    ) -> TypeGate.Limit? {
         if case .open(let probeAt, let interval, let isProbing) = gate.outage {
-            guard !isProbing, now >= probeAt else { return self.park(work) { gate.hold(work) } }
+            guard !isProbing, now >= probeAt else { return self.park(work, by: .outage) { gate.hold(work) } }
             gate.outage = .open(probeAt: probeAt, interval: interval, isProbing: true)
             work.isProbe = true
         }
         if let limit = gate.limits.concurrency, gate.running >= limit {
             self.endProbe(of: work, at: gate)
-            return self.park(work) { gate.hold(work) }
+            return self.park(work, by: .concurrency) { gate.hold(work) }
         }
         if let rate = gate.limits.tenantRate, let tenant {
             gate.sweepTenants(now: now)
@@ -25,7 +50,7 @@ extension Dispatcher {
             gate.tenants[tenant] = state
             if !isThrough {
                 self.endProbe(of: work, at: gate)
-                return self.park(work) {}
+                return self.park(work, by: .tenantRate) {}
             }
         }
         if let rate = gate.limits.rate {
@@ -36,21 +61,18 @@ extension Dispatcher {
             gate.bucket = bucket
             if !isThrough {
                 self.endProbe(of: work, at: gate)
-                return self.park(work) { gate.hold(work) }
+                return self.park(work, by: .rate) { gate.hold(work) }
             }
         }
-        gate.running += 1
-        work.isAdmitted = true
-        work.ticket = 0
-        return true
+        return nil
     }
 
-    private mutating func park(_ work: Work, _ put: () -> Void) -> Bool {
+    private mutating func park(_ work: Work, by limit: TypeGate.Limit, _ put: () -> Void) -> TypeGate.Limit {
         self.running -= 1
         work.slot.running -= 1
         self.beginWaiting(work)
         put()
-        return false
+        return limit
     }
 
     private func endProbe(of work: Work, at gate: TypeGate) {

@@ -39,6 +39,11 @@ final class TypeGate: @unchecked Sendable {
         case open(probeAt: Int64, interval: Int64, isProbing: Bool)
     }
 
+    /// What holds a command back.
+    enum Limit: String, CaseIterable {
+        case concurrency, rate, tenantRate = "tenant_rate", outage
+    }
+
     let type: CommandType
     let limits: CommandLimits
     var running = 0
@@ -47,6 +52,8 @@ final class TypeGate: @unchecked Sendable {
     var bucket: Bucket?
     var tenants: [String: Tenant] = [:]
     private var tickets: UInt64 = 0
+    /// When somebody was last told of a limit that was reached.
+    private var toldAt: [Limit: Int64] = [:]
 
     init(type: CommandType, limits: CommandLimits) {
         self.type = type
@@ -56,6 +63,13 @@ final class TypeGate: @unchecked Sendable {
     var isOpen: Bool { if case .open = self.outage { true } else { false } }
 
     var waitingCount: Int { self.waiting.count + self.tenants.values.reduce(0) { $0 + $1.waiting.count } }
+
+    /// Whether it is worth a word that a limit was reached: once a minute.
+    func isNews(_ limit: Limit, now: Int64) -> Bool {
+        if let last = self.toldAt[limit], now - last < 60_000_000 { return false }
+        self.toldAt[limit] = now
+        return true
+    }
 
     /// Keeps a command until it may pass.
     func hold(_ work: Work) { self.hold(work, in: &self.waiting) }

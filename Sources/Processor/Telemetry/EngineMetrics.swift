@@ -13,6 +13,8 @@ final class EngineMetrics: Sendable {
         var duration: Metrics.Timer
         var delay: Metrics.Timer
         var handled: [String: Counter]
+        /// For types that have limits.
+        var held: [TypeGate.Limit: Counter]
     }
 
     /// Without a metrics system nothing is counted twice for nobody.
@@ -33,7 +35,7 @@ final class EngineMetrics: Sendable {
         func labels(_ domain: Domain) -> [(String, String)] {
             base + [("messaging.destination.name", domain.commandsTopic)]
         }
-        func instruments(_ domain: Domain, _ type: String) -> Instruments {
+        func instruments(_ domain: Domain, _ type: String, isLimited: Bool = false) -> Instruments {
             let all = labels(domain) + [("adjutant.command.type", type)]
             return Instruments(
                 duration: Timer(label: "messaging.process.duration", dimensions: all, factory: factory),
@@ -44,6 +46,15 @@ final class EngineMetrics: Sendable {
                             outcome,
                             Counter(
                                 label: "adjutant.commands.handled", dimensions: all + [("adjutant.outcome", outcome)],
+                                factory: factory)
+                        )
+                    }),
+                held: Dictionary(
+                    uniqueKeysWithValues: (isLimited ? TypeGate.Limit.allCases : []).map { limit in
+                        (
+                            limit,
+                            Counter(
+                                label: "adjutant.commands.held", dimensions: all + [("adjutant.limit", limit.rawValue)],
                                 factory: factory)
                         )
                     }))
@@ -86,7 +97,11 @@ final class EngineMetrics: Sendable {
                     domain.names,
                     Dictionary(
                         uniqueKeysWithValues: domain.registry.entries.map {
-                            ($0.type, instruments(domain.names, $0.type.rawValue))
+                            (
+                                $0.type,
+                                instruments(
+                                    domain.names, $0.type.rawValue, isLimited: !$0.policy.limits.isNone)
+                            )
                         })
                 )
             })
@@ -102,6 +117,11 @@ final class EngineMetrics: Sendable {
 
     func fenced(_ domain: Domain) {
         if self.isEnabled { self.fences[domain]?.increment() }
+    }
+
+    /// A command waits at a limit of its type.
+    func held(_ type: CommandType, in domain: Domain, by limit: TypeGate.Limit) {
+        if self.isEnabled { self.instruments[domain]?[type]?.held[limit]?.increment() }
     }
 
     /// An attempt ended, or a command without one.

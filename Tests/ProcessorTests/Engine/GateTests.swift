@@ -1,4 +1,7 @@
 import Commands
+import Logging
+import Metrics
+import MetricsTestKit
 import Synchronization
 import Testing
 
@@ -11,11 +14,12 @@ import Testing
     private func harness(
         _ limits: CommandLimits, broker: MemoryBroker = MemoryBroker(),
         settings: EngineSettings = .testing { $0.threads = 1 },
+        metrics: any MetricsFactory = NOOPMetricsHandler.instance, logger: Logger = .mute,
         script: @escaping @Sendable (Gate, TestRun, CommandContext) async throws -> Void = { _, _, _ in }
     ) throws -> Harness {
         try Harness(
             broker: broker, retry: .fixed(.milliseconds(1), attempts: 3), timeout: .seconds(3600), limits: limits,
-            clock: self.clock.clock, settings: settings, script: script)
+            clock: self.clock.clock, settings: settings, metrics: metrics, logger: logger, script: script)
     }
 
     @Test func noMoreAtOnceThanTheTypeAllows() async throws {
@@ -35,6 +39,44 @@ import Testing
         try await running.stop()
         #expect(harness.journal.value.mostAtOnce == 2)
         #expect(harness.journal.value.ids == (0..<6).map { "c-\($0)" })
+        await harness.expectEmpty(running)
+    }
+
+    /// Each limit has its own count, each command counts once however often it asks again, and the log tells of it once
+    /// a minute.
+    @Test func limitsThatHoldAreTold() async throws {
+        let metrics = TestMetrics()
+        let log = Watched<[String]>([])
+        let harness = try self.harness(
+            CommandLimits(concurrency: 1, rate: .init(2)), metrics: metrics, logger: .noting(in: log)
+        ) { gate, _, context in
+            await gate.pass(context.commandID)
+        }
+        for index in 0..<4 { harness.broker.send("c-\(index)", key: "k-\(index)") }
+        let running = await harness.start()
+        // One runs; the second finds no room, the two last no token either once there is room.
+        await harness.until(running) { $0.parked == 3 }
+        harness.gate.open("c-0")
+        await harness.journal.until { $0.starts.count == 2 }
+        harness.gate.open("c-1")
+        await harness.until(running) { $0.running == 0 && $0.parked == 2 }
+        #expect(harness.journal.value.starts.count == 2)
+        func held(_ limit: String) -> Int64 {
+            metrics.counterTotal(
+                label: "adjutant.commands.held",
+                dimensions: [
+                    ("messaging.system", "kafka"), ("messaging.consumer.group.name", "adjutant.test"),
+                    ("messaging.destination.name", "test.commands"), ("adjutant.command.type", "test.run"),
+                    ("adjutant.limit", limit),
+                ])
+        }
+        #expect(held("concurrency") == 3)
+        #expect(held("rate") == 0 && held("tenant_rate") == 0 && held("outage") == 0)
+        #expect(log.value.filter { $0.contains("wait at a limit") && $0.contains("concurrency") }.count == 1)
+        for index in 2..<4 { harness.gate.open("c-\(index)") }
+        _ = await self.starts(after: 1000, harness, running, atLeast: 4)
+        await harness.until("test.results", has: 4)
+        try await running.stop()
         await harness.expectEmpty(running)
     }
 

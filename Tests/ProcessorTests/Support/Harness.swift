@@ -57,6 +57,7 @@ final class Harness: Sendable {
     let clock: EngineClock
     let metrics: any MetricsFactory
     let instrument: any Instrument
+    let logger: Logger
     /// Outlives the engines, as a database does.
     let ledger: MemoryLedger?
 
@@ -66,7 +67,7 @@ final class Harness: Sendable {
         ordering: Ordering = .key, strictOrder: Bool = false, limits: CommandLimits = .none,
         clock: EngineClock = .system, settings: EngineSettings = .testing(),
         metrics: any MetricsFactory = NOOPMetricsHandler.instance, instrument: any Instrument = NoOpInstrument(),
-        ledger: MemoryLedger? = nil,
+        ledger: MemoryLedger? = nil, logger: Logger = .mute,
         script: @escaping @Sendable (Gate, TestRun, CommandContext) async throws -> Void = { _, _, _ in }
     ) throws {
         self.broker = broker
@@ -101,6 +102,7 @@ final class Harness: Sendable {
         self.metrics = metrics
         self.instrument = instrument
         self.ledger = ledger
+        self.logger = logger
     }
 
     var inputs: [TopicPartition] {
@@ -168,14 +170,12 @@ final class RunningEngine: Sendable {
     private let run: Task<Void, any Error>
 
     init(_ harness: Harness) {
-        var logger = Logger(label: "engine")
-        logger.logLevel = .critical
         let source = MemorySource(broker: harness.broker)
         let engine = Engine(
             domains: [harness.domain], source: source, ledger: harness.ledger.map { MemoryLedger($0.state) },
             settings: harness.settings,
             group: "adjutant.test",
-            clock: harness.clock, metrics: harness.metrics, instrument: harness.instrument, logger: logger)
+            clock: harness.clock, metrics: harness.metrics, instrument: harness.instrument, logger: harness.logger)
         let sink = MemorySink(broker: harness.broker, receiver: engine)
         engine.connect(sink)
         self.engine = engine
