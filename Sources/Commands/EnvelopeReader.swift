@@ -27,10 +27,8 @@ package struct EnvelopeReader: Sendable {
         let allowed = min(self.limits.headers, Self.mostHeaders)
         // A retry record carries a few headers more than its command did, and a replayed command one.
         guard record.headers.count <= allowed || self.hasAllowedHeaders(record, allowed) else {
-            throw PoisonReason(
-                code: "TOO_MANY_HEADERS",
-                message: "\(record.headers.count) headers, at most \(allowed) are allowed",
-                id: self.salvagedID(record))
+            throw self.broken(
+                record, "TOO_MANY_HEADERS", "\(record.headers.count) headers, at most \(allowed) are allowed")
         }
         let names = AttributeNames.shared
         let largest = Int32(clamping: self.limits.headerBytes)
@@ -46,9 +44,7 @@ package struct EnvelopeReader: Sendable {
             }
             if index.positions[attribute] >= 0, attribute <= Attribute.sagaid.rawValue {
                 let name = Attribute(rawValue: attribute)?.headerName ?? ""
-                throw PoisonReason(
-                    code: "DUPLICATE_ATTRIBUTE", message: "header \(name) appears more than once",
-                    id: self.salvagedID(record))
+                throw self.broken(record, "DUPLICATE_ATTRIBUTE", "header \(name) appears more than once")
             }
             index.positions[attribute] = Int8(truncatingIfNeeded: position)
         }
@@ -69,11 +65,16 @@ package struct EnvelopeReader: Sendable {
 
     private func headerTooLarge(_ record: Record, _ position: Int) -> PoisonReason {
         let header = record.headers[position]
-        return PoisonReason(
-            code: "HEADER_TOO_LARGE",
-            message: "header \(position) has \(max(header.value.count, header.name.count)) bytes, "
-                + "at most \(self.limits.headerBytes) are allowed",
-            id: self.salvagedID(record))
+        return self.broken(
+            record, "HEADER_TOO_LARGE",
+            "header \(position) has \(max(header.value.count, header.name.count)) bytes, "
+                + "at most \(self.limits.headerBytes) are allowed")
+    }
+
+    /// The record breaks a rule before its envelope could be read.
+    private func broken(_ record: Record, _ code: String, _ message: String) -> PoisonReason {
+        let salvage = EnvelopeSalvage(record, limits: self.limits)
+        return PoisonReason(code: code, message: message, id: salvage.id, envelope: salvage.envelope)
     }
 
     private func isStructured(_ record: Record, _ index: AttributeIndex) -> Bool {
@@ -94,7 +95,8 @@ package struct EnvelopeReader: Sendable {
             throw PoisonReason(
                 code: failure.code, message: failure.message,
                 id: String(decoding: view.bytes[id.range], as: UTF8.self),
-                envelope: failure.code == "NOT_UTF8" ? nil : envelope)
+                envelope: failure.code == "NOT_UTF8"
+                    ? EnvelopeSalvage(view, limits: self.limits).envelope : envelope)
         }
         return envelope
     }
@@ -148,14 +150,6 @@ package struct EnvelopeReader: Sendable {
         return nil
     }
 
-    /// The id for a poison report when the record breaks a rule before the envelope could be read; nil when there is
-    /// none, or more than one.
-    private func salvagedID(_ record: Record) -> String? {
-        let spans = record.headers.filter { record.bytes[$0.name.range].elementsEqual("ce_id".utf8) }.map(\.value)
-        guard spans.count == 1, spans[0].count > 0, Int(spans[0].count) <= self.limits.idBytes else { return nil }
-        return record.text(spans[0])
-    }
-
     private static func isVersion1(_ bytes: [UInt8], _ span: ByteSpan) -> Bool {
         let start = Int(span.start)
         return span.count == 3 && bytes[start] == 49 && bytes[start + 1] == 46 && bytes[start + 2] == 48
@@ -188,7 +182,13 @@ package struct EnvelopeReader: Sendable {
             throw PoisonReason(
                 code: "BAD_STRUCTURED_EVENT", message: "the event is not readable JSON: \(error.message)")
         }
-        let view = try StructuredEvent(record: record, document: document).binaryView()
+        let event = StructuredEvent(record: record, document: document)
+        let view: Record
+        do {
+            view = try event.binaryView()
+        } catch {
+            throw self.broken(event.readableAttributes, error.code, error.message)
+        }
         let index = try self.index(of: view)
         return try self.finish(original: record, view: view, index: index)
     }

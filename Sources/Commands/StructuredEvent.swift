@@ -11,7 +11,6 @@ struct StructuredEvent {
         guard root.kind == .object else {
             throw PoisonReason(code: "BAD_STRUCTURED_EVENT", message: "the event is not a JSON object")
         }
-        let id = root["id"]?.stringValue
         var draft = OutgoingRecord()
         draft.setKey(of: self.record)
         var contentType: String?
@@ -20,37 +19,57 @@ struct StructuredEvent {
             guard let text = Self.text(value) else {
                 throw PoisonReason(
                     code: "BAD_ATTRIBUTE",
-                    message: "the attribute \(Self.printable(name)) is not a string, number or boolean",
-                    id: id)
+                    message: "the attribute \(Self.printable(name)) is not a string, number or boolean")
             }
             if name == "datacontenttype" { contentType = text }
             draft.addHeader("ce_\(name)", bytes: Array(text.utf8))
         }
         draft.addHeader("content-type", bytes: Array((contentType ?? "application/json").utf8))
-        // Kafka headers of its own, such as the trace context and the retry state, stay as they are.
+        self.copyHeaders(to: &draft)
+        try self.setData(of: root, in: &draft)
+        return self.record(draft)
+    }
+
+    /// The event without its data and without attributes that are none: so that something can be told of one that
+    /// breaks a rule.
+    var readableAttributes: Record {
+        var draft = OutgoingRecord()
+        draft.setKey(of: self.record)
+        if self.document.root.kind == .object {
+            for (name, value) in self.document.root.members where name != "data" && name != "data_base64" {
+                guard let text = Self.text(value) else { continue }
+                draft.addHeader("ce_\(name)", bytes: Array(text.utf8))
+            }
+        }
+        self.copyHeaders(to: &draft)
+        return self.record(draft)
+    }
+
+    /// Kafka headers of its own, such as the trace context and the retry state, stay as they are.
+    private func copyHeaders(to draft: inout OutgoingRecord) {
         for header in self.record.headers {
             let name = self.record.bytes[header.name.range]
             guard !name.elementsEqual("content-type".utf8), !name.starts(with: "ce_".utf8) else { continue }
             draft.copyHeader(header, of: self.record)
         }
-        try self.setData(of: root, contentType: contentType, id: id, in: &draft)
-        return Record(
+    }
+
+    private func record(_ draft: OutgoingRecord) -> Record {
+        Record(
             topic: self.record.topic, partition: self.record.partition, offset: self.record.offset,
             timestamp: self.record.timestamp, bytes: draft.bytes, headers: draft.headers, key: draft.key,
             value: draft.value)
     }
 
-    private func setData(
-        of root: JSONNode, contentType: String?, id: String?, in draft: inout OutgoingRecord
-    ) throws(PoisonReason) {
+    private func setData(of root: JSONNode, in draft: inout OutgoingRecord) throws(PoisonReason) {
         if let data = root["data"] {
             guard root["data_base64"] == nil else {
-                throw PoisonReason(code: "BAD_STRUCTURED_EVENT", message: "both data and data_base64 are given", id: id)
+                throw PoisonReason(code: "BAD_STRUCTURED_EVENT", message: "both data and data_base64 are given")
             }
             draft.setValue(data.rawBytes)
         } else if let encoded = root["data_base64"] {
             guard let text = encoded.stringValue, let data = Data(base64Encoded: text) else {
-                throw PoisonReason(code: "BAD_STRUCTURED_EVENT", message: "data_base64 is not base64", id: id)
+                throw PoisonReason(code: "BAD_STRUCTURED_EVENT", message: "data_base64 is not base64")
             }
             draft.setValue(data)
         } else {

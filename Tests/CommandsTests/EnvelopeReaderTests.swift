@@ -103,7 +103,8 @@ import Testing
         let unreadable = #expect(throws: PoisonReason.self) {
             try self.reader.read(record(["ce_subject": "a\u{0}"]))
         }
-        #expect(unreadable?.envelope == nil)
+        #expect(unreadable?.envelope?.type == "test.run")
+        #expect(unreadable?.envelope?.has(.subject) == false)
     }
 
     @Test func theRecordsKeyComesFirst() throws {

@@ -50,7 +50,7 @@ struct TopicsApplyCommand: AsyncParsableCommand {
         let different = steps.count { $0.result == .differs }
         let same = steps.count - done - failed - different
         say("\(done) done, \(failed) failed, \(different) still different, \(same) as declared")
-        if let refusal { say(refusal) }
+        if let refusal, failed + different > 0 { say(refusal) }
         if failed + different > 0, self.execute { throw ExitCode(ToolExit.partial.rawValue) }
     }
 }
