@@ -135,23 +135,29 @@ enum AsyncAPISchemas {
             ),
         ], required: ["class", "code", "message", "attempts", "deadLettered", "errors"])
 
+    private static let origin = object(
+        [
+            ("topic", text("Where the command was first read")), ("partition", integer("")), ("offset", integer("")),
+        ], required: ["topic", "partition", "offset"])
+
     private static let audit = object(
         [
             ("commandId", nullable("Null when the record's id cannot be read")), ("type", nullable("The command type")),
             ("key", nullable("The ordering key")), ("attempt", integer("Attempts made")),
             ("class", nullable("Of the failure, if there was one")), ("code", nullable("Of the failure")),
-            ("worker", text("The worker process")),
-            (
-                "origin",
-                object(
-                    [
-                        ("topic", text("Where the command was first read")), ("partition", integer("")),
-                        ("offset", integer("")),
-                    ], required: ["topic", "partition", "offset"])
-            ),
+            ("worker", nullable("The worker process; null for what operators do")),
+            ("origin", ["anyOf": [origin, ["type": "null"]]]),
             ("receivedAt", time("When the worker took the record")), ("startedAt", time("When the attempt began")),
             ("finishedAt", time("When the attempt ended")),
-        ], required: ["commandId", "type", "key", "attempt", "class", "code"])
+            ("action", text("What operators did")), ("actionId", text("Of what operators did")),
+            ("actor", text("Who did it")), ("reason", text("Why")), ("filter", text("With which letters")),
+            ("counts", ["type": "object", "additionalProperties": ["type": "integer"]]),
+            ("state", text("How a job ended")),
+        ],
+        required: [
+            "commandId", "type", "key", "attempt", "class", "code", "worker", "origin", "receivedAt", "startedAt",
+            "finishedAt",
+        ])
 
     private static let batch = object(
         [
