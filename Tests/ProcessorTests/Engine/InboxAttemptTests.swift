@@ -123,6 +123,26 @@ import Testing
         #expect(harness.broker.records("test.failures").count == 1)
     }
 
+    /// Cancelled while it waits for its time: what ended it came after what put it off.
+    @Test func cancelledWhileItWaits() async throws {
+        let clock = ManualClock()
+        let ledger = MemoryLedger()
+        let harness = try Harness(clock: clock.clock, ledger: ledger)
+        harness.broker.send("c-1", extra: [("ce_notbefore", "2026-01-01T00:00:02Z")])
+        let running = await harness.start()
+        await harness.until("test.audit", has: 1)
+        await harness.until(running) { $0.waitingForTime == 1 }
+        ledger.state.update { $0.cancelled = ["c-1": "no"] }
+        clock.advance(milliseconds: 2000)
+        await harness.until("test.audit", has: 2)
+        try await running.stop()
+        #expect(Self.kinds(harness.broker) == ["scheduled", "cancelled"])
+        let data = try #require(harness.broker.records("test.audit").last?.json)
+        #expect(data["startedAt"] as? String == "2026-01-01T00:00:02.000000Z")
+        #expect(data["finishedAt"] as? String == "2026-01-01T00:00:02.000000Z")
+        #expect(harness.journal.value.ids == [])
+    }
+
     /// A handler that hangs past its timeout and ignores its cancellation: what it writes later belongs to nobody.
     @Test func anAbandonedAttemptLetsGoOfItsTransaction() async throws {
         let clock = ManualClock()
