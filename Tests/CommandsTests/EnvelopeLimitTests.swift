@@ -44,25 +44,17 @@ import Testing
 
     /// Whose failure it is can still be told: the type, and what is carried on.
     @Test func whatIsReadableOfABrokenEnvelopeIsKept() throws {
-        func salvaged(_ record: Record) -> Envelope? {
-            do {
-                _ = try self.reader.read(record)
-                return nil
-            } catch {
-                return error.envelope
-            }
-        }
         let many = (0..<300).map { ("x-\($0)", [UInt8(0x61)] as [UInt8]?) }
         let large = [("x", [UInt8](repeating: 0x61, count: 9000) as [UInt8]?)]
         let twice = [("ce_actor", [0x61] as [UInt8]?), ("ce_actor", [0x62])]
         let notText = [("ce_actor", [0xff] as [UInt8]?)]
         for extra in [many, large, twice, notText] {
-            let envelope = try #require(salvaged(record(extra: [("ce_tenant", [0x74])] + extra)))
+            let envelope = try #require(self.reader.salvaged(record(extra: [("ce_tenant", [0x74])] + extra)))
             #expect(envelope.id == "c-1" && envelope.type == "test.run")
             #expect(envelope.text(.tenant) == "t" && !envelope.has(.actor))
         }
-        #expect(salvaged(record(extra: [("ce_id", [0x69])])) == nil)
-        let event = try #require(salvaged(structured(event(#""tenant":"t","actor":{}"#))))
+        #expect(self.reader.salvaged(record(extra: [("ce_id", [0x69])])) == nil)
+        let event = try #require(self.reader.salvaged(structured(event(#""tenant":"t","actor":{}"#))))
         #expect(event.id == "c-1" && event.type == "test.run" && event.text(.tenant) == "t")
     }
 

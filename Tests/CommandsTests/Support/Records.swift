@@ -46,6 +46,16 @@ func event(_ members: String = #""data":{}"#, without missing: String? = nil) ->
 }
 
 extension EnvelopeReader {
+    /// What can be read of a record that is poison; nil when it is none, or when nothing can.
+    func salvaged(_ record: Record) -> Envelope? {
+        do {
+            _ = try self.read(record)
+            return nil
+        } catch {
+            return error.envelope
+        }
+    }
+
     /// Why the record is poison: its code, and after a blank the id when that can be read; nil when it is none.
     func poison(_ record: Record) -> String? {
         do {
