@@ -49,6 +49,34 @@ package struct LetterFilter: Sendable {
 
     package var isEmpty: Bool { self.terms.isEmpty }
 
+    /// One term, for those who answer it elsewhere.
+    package enum Condition: Sendable {
+        /// What must be contained is in small letters.
+        case text(LetterField, Operator, String)
+        /// Times are in microseconds since 1970.
+        case number(LetterField, Operator, Int64)
+        case state(LetterState, isWanted: Bool)
+    }
+
+    /// All terms but those about the domain.
+    package var conditions: [Condition] {
+        self.terms.filter { $0.field != .domain }.map { term in
+            switch term.value {
+            case .text(let bytes): .text(term.field, term.comparison, String(decoding: bytes, as: UTF8.self))
+            case .number(let number): .number(term.field, term.comparison, number)
+            case .state(let state): .state(state, isWanted: term.comparison == .equal)
+            }
+        }
+    }
+
+    /// Whether the terms about the domain hold.
+    package func matches(domain: String) -> Bool {
+        self.terms.allSatisfy { term in
+            guard term.field == .domain, case .text(let wanted) = term.value else { return true }
+            return Self.compare(domain.utf8, term.comparison, wanted)
+        }
+    }
+
     /// Whether the letter's state matters: then it must be looked up.
     package var asksForState: Bool { self.terms.contains { $0.field == .state } }
 
@@ -141,6 +169,25 @@ package struct LetterFilter: Sendable {
 }
 
 extension DeadLetter {
+    /// A text field's bytes; nil when the letter has no such thing.
+    package func bytes(of field: LetterField) -> ArraySlice<UInt8>? {
+        func slice(_ span: ByteSpan, _ record: Record) -> ArraySlice<UInt8>? { span.isNull ? nil : record[span] }
+        return switch field {
+        case .type: slice(self.typeSpan, self.view)
+        case .id: slice(self.idSpan, self.view)
+        case .class: slice(self.classSpan, self.record)
+        case .code: slice(self.codeSpan, self.record)
+        case .message: slice(self.messageSpan, self.record)
+        case .group: slice(self.groupSpan, self.record)
+        case .topic: slice(self.originTopicSpan, self.record)
+        case .key: self.keyBytes
+        case .fingerprint: Array(self.fingerprint.utf8)[...]
+        case .origin: self.origin.map { Array($0.description.utf8)[...] }
+        case .format: Array(self.format.rawValue.utf8)[...]
+        default: nil
+        }
+    }
+
     func number(of field: LetterField) -> Int64? {
         switch field {
         case .partition: Int64(self.record.partition)
@@ -156,20 +203,6 @@ extension DeadLetter {
 
     /// The field's bytes; empty when the letter has no such thing.
     func withText<Result>(of field: LetterField, _ body: (ArraySlice<UInt8>) -> Result) -> Result {
-        func span(_ span: ByteSpan, _ record: Record) -> Result { body(span.isNull ? [] : record[span]) }
-        switch field {
-        case .type: return span(self.typeSpan, self.view)
-        case .id: return span(self.idSpan, self.view)
-        case .class: return span(self.classSpan, self.record)
-        case .code: return span(self.codeSpan, self.record)
-        case .message: return span(self.messageSpan, self.record)
-        case .group: return span(self.groupSpan, self.record)
-        case .topic: return span(self.originTopicSpan, self.record)
-        case .key: return body(self.keyBytes ?? [])
-        case .fingerprint: return body(Array(self.fingerprint.utf8)[...])
-        case .origin: return body(Array((self.origin?.description ?? "").utf8)[...])
-        case .format: return body(Array(self.format.rawValue.utf8)[...])
-        default: return body([])
-        }
+        body(self.bytes(of: field) ?? [])
     }
 }

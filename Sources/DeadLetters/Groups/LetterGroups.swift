@@ -14,9 +14,25 @@ package struct LetterGroups: Sendable {
         package var firstSeen: Int64
         package var lastSeen: Int64
         package var states: [LetterState: Int] = [:]
-        /// The youngest one.
+        /// The youngest one; of equally young ones the last of the topic. What is said of the group is said of it.
         package var example: LetterCoordinate
         package var exampleID: String?
+
+        /// A group of the example alone, and of no number yet.
+        package init(
+            fingerprint: String, failureClass: String?, code: String?, type: String?, message: String?, failedAt: Int64,
+            example: LetterCoordinate, exampleID: String?
+        ) {
+            self.fingerprint = fingerprint
+            self.failureClass = failureClass ?? "unknown"
+            self.code = code ?? ""
+            self.type = type
+            self.message = Fingerprint.normalise(message ?? "")
+            self.firstSeen = failedAt
+            self.lastSeen = failedAt
+            self.example = example
+            self.exampleID = exampleID
+        }
     }
 
     private var groups: [[UInt8]: Group] = [:]
@@ -54,24 +70,20 @@ package struct LetterGroups: Sendable {
 
 extension LetterGroups.Group {
     fileprivate init(_ letter: DeadLetter, fingerprint: String) {
-        self.fingerprint = fingerprint
-        self.failureClass = letter.failureClass ?? "unknown"
-        self.code = letter.code ?? ""
-        self.type = letter.type
-        self.message = Fingerprint.normalise(letter.message ?? "")
-        self.firstSeen = letter.failedAt
-        self.lastSeen = letter.failedAt
-        self.example = letter.coordinate
-        self.exampleID = letter.id
+        self.init(
+            fingerprint: fingerprint, failureClass: letter.failureClass, code: letter.code, type: letter.type,
+            message: letter.message, failedAt: letter.failedAt, example: letter.coordinate, exampleID: letter.id)
     }
 
     fileprivate mutating func add(_ letter: DeadLetter, _ state: LetterState) {
         self.count += 1
         self.states[state, default: 0] += 1
         self.firstSeen = min(self.firstSeen, letter.failedAt)
-        guard letter.failedAt > self.lastSeen else { return }
-        self.lastSeen = letter.failedAt
-        self.example = letter.coordinate
-        self.exampleID = letter.id
+        guard letter.failedAt >= self.lastSeen,
+            letter.failedAt > self.lastSeen || letter.coordinate > self.example
+        else { return }
+        var group = Self(letter, fingerprint: self.fingerprint)
+        (group.count, group.states, group.firstSeen) = (self.count, self.states, self.firstSeen)
+        self = group
     }
 }

@@ -1,5 +1,4 @@
 import Commands
-import JSONCoding
 
 /// What was done about dead letters, folded from the records of `D.dlt.jobs`: of each key the last one counts.
 ///
@@ -30,31 +29,13 @@ package struct LetterLedger: Sendable {
     // MARK: - Folding
 
     package mutating func apply(_ record: Record) {
-        guard let key = record.text(record.key), !record.value.isNull else {
-            self.unreadable += 1
-            return
+        switch LedgerEntry(record) {
+        case .job(let job): self.apply(job)
+        case .batch(let batch): self.apply(batch)
+        case .action(let action): self.apply(action)
+        case .control(let control): self.controls[control.job] = control
+        case nil: self.unreadable += 1
         }
-        let parts = key.split(separator: "/")
-        let value = record.bytes[record.value.range]
-        switch (parts.first, parts.count) {
-        case ("job", 2): self.read(JobRecord.self, value) { $0.jobs[$1.id] = $1 }
-        case ("job", 3): self.read(BatchRecord.self, value) { $0.apply($1) }
-        case ("action", 3): self.read(ActionRecord.self, value) { $0.apply($1) }
-        case ("control", 2): self.read(ControlRecord.self, value) { $0.controls[$1.job] = $1 }
-        default: self.unreadable += 1
-        }
-    }
-
-    private mutating func read<Value: Decodable>(
-        _ type: Value.Type, _ bytes: ArraySlice<UInt8>, _ body: (inout LetterLedger, Value) -> Void
-    ) {
-        var limits = JSONLimits()
-        limits.maxBytes = 1 << 26
-        guard let value = try? FastJSONDecoder(limits: limits).decode(type, from: bytes) else {
-            self.unreadable += 1
-            return
-        }
-        body(&self, value)
     }
 
     package mutating func apply(_ batch: BatchRecord) {
@@ -85,6 +66,9 @@ package struct LetterLedger: Sendable {
 
     // MARK: - Asking
 
+    /// Microseconds that a letter may be younger than what was done to its place.
+    package static let slack: Int64 = 600_000_000
+
     /// What became of a letter.
     ///
     /// A letter that is younger than what was done to its place is another one: the topic was made anew. Ten minutes are
@@ -95,7 +79,7 @@ package struct LetterLedger: Sendable {
             let mark = marks[letter.record.offset]
         else { return .parked }
         let time = letter.record.timestamp
-        return time > 0 && time &* 1000 > mark.at &+ 600_000_000 ? .parked : mark.state
+        return time > 0 && time &* 1000 > mark.at &+ Self.slack ? .parked : mark.state
     }
 
     /// What a job has sent or quarantined for certain.

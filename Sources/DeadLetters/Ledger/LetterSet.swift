@@ -85,6 +85,11 @@ package struct LetterSet: Sendable, Hashable, Codable {
         }
     }
 
+    /// Calls the body with each unbroken run of letters; the end is one past the last.
+    package func forEachRun(_ body: (_ partition: Int32, _ start: Int64, _ end: Int64) -> Void) {
+        for (partition, list) in self.runs { for run in list { body(partition, run.start, run.end) } }
+    }
+
     /// The part of each partition that holds the letters.
     package var ranges: [PartitionRange] {
         self.runs.sorted { $0.key < $1.key }.map {

@@ -1,5 +1,7 @@
 import ArgumentParser
 import DeadLetters
+import Ledger
+import Processor
 
 struct DltGroupsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -31,6 +33,13 @@ struct DltGroupsCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        let isDone: Void? = try await LetterIndex.use(self.options) { index in
+            let filter = try LetterFilter(self.selection.text(topic: index.topic), now: EngineClock.system.wall())
+            let causes = try await index.index.causes(index.query(filter), limit: 10_000)
+            try self.print(causes.map { LetterGroups.Group($0, topic: index.topic) })
+            DltText.tellTrimmed(index.trimmed, of: index.topic)
+        }
+        if isDone != nil { return }
         let isCutShort = try await DltSession.run(self.options) { [self] session in
             let filter = try session.filter(self.selection)
             var groups = LetterGroups()
@@ -38,14 +47,17 @@ struct DltGroupsCommand: AsyncParsableCommand {
                 groups.add(letter, state)
                 return true
             }
-            let all = groups.sorted
-            let shown = self.limit == 0 ? all : Array(all.prefix(self.limit))
-            try self.output.print(shown.map(GroupRow.init), table: GroupRow.table)
+            try self.print(groups.sorted)
             session.tell(report)
             if groups.others > 0 { say("\(groups.others) letters of further causes are not shown") }
-            if all.count > shown.count { say("\(shown.count) of \(all.count) groups are shown; see --limit") }
             return report.isCutShort
         }
         if isCutShort { throw ExitCode(ToolExit.partial.rawValue) }
+    }
+
+    private func print(_ all: [LetterGroups.Group]) throws {
+        let shown = self.limit == 0 ? all : Array(all.prefix(self.limit))
+        try self.output.print(shown.map(GroupRow.init), table: GroupRow.table)
+        if all.count > shown.count { say("\(shown.count) of \(all.count) groups are shown; see --limit") }
     }
 }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import DeadLetters
 import Foundation
+import Ledger
+import Processor
 
 struct DltListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -39,8 +41,35 @@ struct DltListCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if try await LetterIndex.use(self.options, { try await self.list($0) }) != nil { return }
         let isCutShort = try await DltSession.run(self.options) { [self] in try self.list($0) }
         if isCutShort { throw ExitCode(ToolExit.partial.rawValue) }
+    }
+
+    /// The same from the index.
+    private func list(_ index: LetterIndex) async throws {
+        let filter = try LetterFilter(self.selection.text(topic: index.topic), now: EngineClock.system.wall())
+        let query = index.query(filter)
+        if self.limit == 0, self.output.format != .table {
+            let printer = RowPrinter(self.output.format)
+            var last: (Int32, Int64)?
+            while StandardStream.output.hasReader {
+                let page = try await index.index.page(query, after: last, limit: 2000)
+                for letter in page { try printer.print(index.row(letter)) }
+                guard let end = page.last else { break }
+                last = (end.partition, end.offset)
+            }
+            printer.end()
+        } else {
+            let letters = try await index.index.letters(
+                query, oldest: self.oldest, limit: self.limit == 0 ? .max : self.limit)
+            try self.output.print(letters.map(index.row), table: LetterRow.table)
+            let matched = letters.count < self.limit ? letters.count : try await index.index.count(query)
+            if matched > letters.count {
+                say("\(letters.count) of \(matched) letters are shown; see --limit and --filter")
+            }
+        }
+        DltText.tellTrimmed(index.trimmed, of: index.topic)
     }
 
     private func list(_ session: DltSession) throws -> Bool {

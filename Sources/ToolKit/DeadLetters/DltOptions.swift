@@ -7,6 +7,8 @@ import Foundation
 struct DltOptions: ParsableArguments {
     @OptionGroup var connection: ConnectionOptions
 
+    @OptionGroup var database: DatabaseURLOption
+
     @Option(help: "The domain whose dead letters are meant")
     var domain: String?
 
@@ -15,6 +17,9 @@ struct DltOptions: ParsableArguments {
 
     @Option(name: .customLong("topics"), help: "Where the topic declarations lie")
     var directory: String?
+
+    @Flag(name: .customLong("no-index"), help: "Read the topic itself, even if there is a database with an index of it")
+    var readsTopic = false
 
     @Option(
         name: .customLong("timeout"),
@@ -26,6 +31,13 @@ struct DltOptions: ParsableArguments {
         guard self.timeout > 0, self.timeout <= 86_400 else {
             throw ValidationError("--timeout must be above 0 and at most 86400")
         }
+    }
+
+    func settings() throws -> Settings {
+        var settings = try self.connection.settings()
+        try settings.set("topics.directory", self.directory, flag: "topics")
+        try settings.setDatabaseURL(self.database.url)
+        return settings
     }
 
     func domainName() throws -> Domain {

@@ -23,22 +23,15 @@ final class DltSession {
     private var sink: KafkaDeadLetterSink?
 
     init(_ options: DltOptions) throws {
-        var settings = try options.connection.settings()
-        try settings.set("topics.directory", options.directory, flag: "topics")
-        self.settings = settings
-        self.domain = try options.domainName()
-        self.topic = options.topic ?? self.domain.deadLetterTopic
+        let cluster = try DltCluster(options)
+        self.settings = cluster.settings
+        self.domain = cluster.domain
+        self.topic = cluster.topic
         self.timeout = options.timeout
-        self.logger = try settings.logger(default: .error)
-        self.configuration = try settings.kafka()
-        self.topics = try ClusterCheck.topics(self.configuration, logger: self.logger).map { ($0.name, $0.partitions) }
-        self.source = KafkaDeadLetterSource(
-            configuration: self.configuration, topics: self.topics, logger: self.logger)
-        guard self.topics.contains(where: { [topic = self.topic] in $0.name == topic }) else {
-            throw ToolError(
-                .notFound,
-                "there is no topic \(self.topic) on \(try settings.bootstrapServers): is --domain right?")
-        }
+        self.logger = cluster.logger
+        self.configuration = cluster.configuration
+        self.topics = cluster.topics
+        self.source = cluster.source
         do {
             self.ledger = try LedgerStore(domain: self.domain, source: self.source)
         } catch {
@@ -122,9 +115,7 @@ final class DltSession {
 
     /// Says on standard error what a reader of the result must know.
     func tell(_ report: ScanReport) {
-        if report.trimmed > 0 {
-            say("\(report.trimmed) older records of \(self.topic) are gone: the broker no longer keeps them")
-        }
+        DltText.tellTrimmed(report.trimmed, of: self.topic)
         if report.missing > 0 {
             say("\(report.missing) records of \(self.topic) went while it was read")
         }

@@ -5,6 +5,11 @@ import JSONCoding
 
 /// Times, numbers and payloads as the tool shows them.
 enum DltText {
+    /// Says that the broker has dropped records.
+    static func tellTrimmed(_ count: Int64, of topic: String) {
+        if count > 0 { say("\(count) older records of \(topic) are gone: the broker no longer keeps them") }
+    }
+
     /// RFC 3339, UTC, milliseconds.
     static func time(_ microseconds: Int64) -> String { RFC3339.format(microseconds) }
 
