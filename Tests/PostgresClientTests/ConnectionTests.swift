@@ -72,7 +72,7 @@ struct ConnectionTests {
                 """
                 SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),
                     current_setting('idle_in_transaction_session_timeout'), current_setting('work_mem'),
-                    current_setting('application_name')
+                    current_setting('application_name'), current_setting('jit')
                 """
             ).only
             #expect(try row.get(0) == "12345ms")
@@ -80,6 +80,7 @@ struct ConnectionTests {
             #expect(try row.get(2) == "15s")
             #expect(try row.get(3) == "1MB")
             #expect(try row.get(4) == "adjutant")
+            #expect(try row.get(5) == "off")
         }
     }
 

@@ -84,7 +84,7 @@ struct ValueTests {
         #expect(parameters["password"] == "canary")
         #expect(
             parameters["options"]
-                == "-c work_mem=1MB -c idle_in_transaction_session_timeout=15000 -c lock_timeout=1 -c statement_timeout=30000"
+                == "-c jit=off -c work_mem=1MB -c idle_in_transaction_session_timeout=15000 -c lock_timeout=1 -c statement_timeout=30000"
         )
 
         #expect(!"\(configuration)".contains("canary"))
