@@ -71,8 +71,8 @@ extension DeadLetter {
         self.classSpan = notes[.ownClass]
         self.codeSpan = notes[.ownCode]
         self.fingerprintSpan = notes[.ownFingerprint]
-        self.firstFailedAt = self.time(notes[.ownFirstFailed])
-        if let time = self.time(notes[.ownFailed]) { self.failedAt = time }
+        self.firstFailedSpan = notes[.ownFirstFailed]
+        self.failedSpan = notes[.ownFailed]
     }
 
     private mutating func readKIP(_ notes: Notes) {
@@ -124,8 +124,6 @@ extension DeadLetter {
     private func binary(_ span: ByteSpan) -> Int64? {
         span.isNull ? nil : NumberBytes.binary(self.record[span])
     }
-
-    private func time(_ span: ByteSpan) -> Int64? { span.isNull ? nil : RFC3339.parse(self.record[span]) }
 
     /// `org.example.Broken` → `Broken`.
     private func lastName(_ span: ByteSpan) -> ByteSpan {

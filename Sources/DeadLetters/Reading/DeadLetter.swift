@@ -28,25 +28,32 @@ package struct DeadLetter: Sendable {
     var groupSpan = ByteSpan.null
     var fingerprintSpan = ByteSpan.null
     var originTopicSpan = ByteSpan.null
+    var firstFailedSpan = ByteSpan.null
+    var failedSpan = ByteSpan.null
 
     /// Where the record was first read, as far as its headers tell.
     package internal(set) var originPartition: Int32?
     package internal(set) var originOffset: Int64?
-    /// Microseconds since 1970.
-    package internal(set) var firstFailedAt: Int64?
-    /// Microseconds since 1970: as noted, else the time that Kafka has for the letter.
-    package internal(set) var failedAt: Int64
     package internal(set) var attempts: Int?
     /// How often it was replayed before it came here.
     package internal(set) var replays = 0
 
     package init(_ record: Record) {
         self.record = record
-        self.failedAt = record.timestamp > 0 ? record.timestamp &* 1000 : 0
         self.readHeaders()
     }
 
     var view: Record { self.structuredView ?? self.record }
+
+    /// Microseconds since 1970.
+    package var firstFailedAt: Int64? { self.time(self.firstFailedSpan) }
+
+    /// Microseconds since 1970: as noted, else the time that Kafka has for the letter.
+    package var failedAt: Int64 {
+        self.time(self.failedSpan) ?? (self.record.timestamp > 0 ? self.record.timestamp &* 1000 : 0)
+    }
+
+    private func time(_ span: ByteSpan) -> Int64? { span.isNull ? nil : RFC3339.parse(self.record[span]) }
 
     // MARK: - Text
 

@@ -23,7 +23,7 @@ package final class KafkaProducer: Sendable {
     private let topics = Mutex<[String: TopicHandle]>([:])
 
     /// `@unchecked Sendable`: topic handles are thread-safe by librdkafka's promise.
-    struct TopicHandle: @unchecked Sendable {
+    package struct TopicHandle: @unchecked Sendable {
         let pointer: OpaquePointer
         var partitions: Int32
     }
@@ -76,13 +76,17 @@ package final class KafkaProducer: Sendable {
     }
 
     /// Opens a topic that was not known from the start; the number of partitions bounds explicit ones.
-    package func open(_ name: String, partitions: Int32) {
+    ///
+    /// - Returns: For sending many records to it; nil when librdkafka will not have the name.
+    @discardableResult
+    package func open(_ name: String, partitions: Int32) -> TopicHandle? {
         self.topics.withLock { topics in
             if topics[name] != nil {
                 topics[name]?.partitions = partitions
             } else if let pointer = rd_kafka_topic_new(self.handle.pointer, name, nil) {
                 topics[name] = TopicHandle(pointer: pointer, partitions: partitions)
             }
+            return topics[name]
         }
     }
 
@@ -111,6 +115,13 @@ package final class KafkaProducer: Sendable {
         guard let topic = self.topic(topicName) else {
             throw KafkaError(code: .unknownTopic, message: "no topic handle for \(topicName)")
         }
+        try self.send(record, to: topic, partition: partition, opaque: opaque)
+    }
+
+    /// The same for a topic that was opened.
+    package func send(
+        _ record: borrowing OutgoingRecord, to topic: TopicHandle, partition: Int32, opaque: UnsafeMutableRawPointer?
+    ) throws(KafkaError) {
         let partition = partition >= 0 && partition < topic.partitions ? partition : RD_KAFKA_PARTITION_UA
         let (key, value) = (record.key, record.value)
         let failure = record.bytes.withUnsafeBytes { bytes -> OpaquePointer? in
@@ -140,7 +151,10 @@ package final class KafkaProducer: Sendable {
             if error != nil { rd_kafka_headers_destroy(headers) }
             return error
         }
-        if let failure { throw KafkaError(consuming: failure, doing: "cannot send to \(topicName)") }
+        if let failure {
+            let name = String(cString: rd_kafka_topic_name(topic.pointer))
+            throw KafkaError(consuming: failure, doing: "cannot send to \(name)")
+        }
     }
 
     private static nonisolated(unsafe) let nothing = UnsafeRawPointer(

@@ -7,10 +7,10 @@ import Logging
 package final class KafkaDeadLetterSink: DeadLetterSink {
     private let producer: KafkaProducer
     private var trouble: String?
-    /// Topics that were not written to yet. librdkafka looks at every partition of every topic it was told of, again and
-    /// again: so it is told of those that letters go to.
-    private var partitions: [String: Int32]
-    private var lastTopic = ""
+    /// The topics' numbers of partitions. librdkafka looks at every partition of every topic it was told of, again and
+    /// again: so it is told of those that are written to, when they are.
+    private let partitions: [String: Int32]
+    private var last: (name: String, handle: KafkaProducer.TopicHandle?) = ("", nil)
 
     /// - Parameter topics: The cluster's topics that may be written to, with their numbers of partitions.
     package init(
@@ -30,13 +30,16 @@ package final class KafkaDeadLetterSink: DeadLetterSink {
     package func send(
         _ record: borrowing OutgoingRecord, to topic: String, partition: Int32, token: Int
     ) throws -> Bool {
-        if topic != self.lastTopic {
-            self.lastTopic = topic
-            if let count = self.partitions.removeValue(forKey: topic) { self.producer.open(topic, partitions: count) }
+        if topic != self.last.name {
+            self.last = (topic, self.producer.open(topic, partitions: self.partitions[topic] ?? 0))
         }
         do {
-            try self.producer.send(
-                record, to: topic, partition: partition, opaque: UnsafeMutableRawPointer(bitPattern: token + 1))
+            let opaque = UnsafeMutableRawPointer(bitPattern: token + 1)
+            if let handle = self.last.handle {
+                try self.producer.send(record, to: handle, partition: partition, opaque: opaque)
+            } else {
+                try self.producer.send(record, to: topic, partition: partition, opaque: opaque)
+            }
             return true
         } catch {
             if error.code == .queueFull { return false }
