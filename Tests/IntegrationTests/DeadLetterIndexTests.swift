@@ -69,7 +69,8 @@ extension IntegrationTests {
         }
 
         @Test(
-            "Lists and groups are the same, whatever was done meanwhile", .enabled(if: OutboxLab.isInstalled, OutboxLab.hint))
+            "Lists and groups are the same, whatever was done meanwhile",
+            .enabled(if: OutboxLab.isInstalled, OutboxLab.hint))
         func sameAnswers() async throws {
             try await Self.withServer { server in
                 let index = ["ADJUTANT_DATABASE_URL": server.url]
@@ -113,6 +114,12 @@ extension IntegrationTests {
                         $$ BEGIN NEW.message := 'from the index'; RETURN NEW; END $$;
                     CREATE TRIGGER mark BEFORE INSERT ON adjutant.dead_letters FOR EACH ROW EXECUTE FUNCTION mark();
                     """)
+                try await connection.script(
+                    """
+                    INSERT INTO adjutant.commands (domain, id, type, state, class, code, attempts, dead_lettered,
+                        received_at, started_at, finished_at, run)
+                    SELECT 'lab', 'c-1', 'lab.run', 'failed', 'exhausted', 'BUSY', 3, true, now(), now(), now(), 1;
+                    """)
                 try await Lab.with(partitions: 3) { lab in
                     func messages(_ arguments: String...) throws -> Set<String> {
                         let program = try lab.startDlt(["list", "-o", "json"] + arguments, settings: index)
@@ -123,6 +130,11 @@ extension IntegrationTests {
                     }
                     try Self.fill(lab, 0..<3)
                     #expect(try messages() == ["from the index"])
+                    let shown = try lab.dlt("show", "c-1", "-o", "json", settings: index).rows.first
+                    let events = shown?["events"] as? [[String: Any]]
+                    #expect(shown?["eventsFrom"] as? String == "history" && events?.last?["attempt"] as? Int == 3)
+                    let other = try lab.dlt("show", "c-2", "-o", "json", settings: index).rows.first
+                    #expect(other?["eventsFrom"] as? String == "audit")
                     #expect(try messages("--no-index").isDisjoint(with: ["from the index"]))
                     // A key that is no text: the index knows that it does not know.
                     try lab.sender.send(key: [0xff, 0x00], value: nil, headers: [("x", [0])], to: "lab.dlt")

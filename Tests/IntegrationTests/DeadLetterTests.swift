@@ -24,6 +24,16 @@ extension IntegrationTests {
                     try lab.journal.wait("letter \(round + 1)") { $0.deadLetters.count == round + 1 }
                 }
                 #expect(lab.journal.now.deadLetters.map { $0.header("adjutant-replays") } == ["0", "1", "2", "3"])
+                let story = try #require(try lab.dlt("show", "hopeless", "-o", "json").rows.first)
+                let events = try #require(story["events"] as? [[String: Any]])
+                #expect(story["eventsFrom"] as? String == "audit")
+                #expect(
+                    events.compactMap { $0["event"] as? String }.filter { $0 != "failed" } == [
+                        "deadlettered", "replayed", "deadlettered", "replayed", "deadlettered", "replayed",
+                        "deadlettered",
+                    ], "\(events)")
+                #expect(events.contains { $0["attempt"] as? Int == 1 && $0["worker"] is String }, "\(events)")
+                #expect(events.contains { $0["reason"] as? String == "round 3" && $0["actor"] is String })
                 let journal = try lab.toolJournal(["lab.dlt.parked", "lab.audit", "lab.commands"])
                 defer { journal.close() }
                 let last = try lab.dlt(

@@ -9,6 +9,8 @@ struct DltShowCommand: AsyncParsableCommand {
         commandName: "show", abstract: "Show one dead letter: headers, data, history, and what a replay would send.",
         usage: "adjutant dlt show --bootstrap-servers <servers> --domain <domain> <letter> [<options>]",
         discussion: """
+            What happened to the letter's command is told by the database's history where there is one, else by the \
+            youngest 200,000 events of the audit topic. \
             Of several letters that are meant, as with a command id, the youngest is shown and the others are named. Data \
             is left out with --no-data, and always when the setting dlt.show_payloads is false.
 
@@ -29,29 +31,44 @@ struct DltShowCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        try await DltSession.run(self.options) { [self] session in
+        var view = try await DltSession.run(self.options) { [self] session in
             let (letter, state, _) = try session.one(self.selection)
-            let view = try LetterView(
+            return try LetterView(
                 letter, state, showsData: session.showsPayloads && !self.hidesData,
                 isForbidden: !session.showsPayloads, session)
-            if self.output.format == .table {
-                StandardStream.output.write(view.text(for: .output))
-            } else {
-                try OutputOptions.print([view], as: .jsonl)
+        }
+        if let id = view.letter.id, !id.isEmpty { view.tell(try await self.story(of: id)) }
+        if self.output.format == .table {
+            StandardStream.output.write(view.text(for: .output))
+        } else {
+            try OutputOptions.print([view], as: .jsonl)
+        }
+    }
+
+    private func story(of id: String) async throws -> CommandStory {
+        let settings = try self.options.settings()
+        if settings.text("database.url")?.isEmpty == false {
+            do {
+                let domain = try self.options.domainName()
+                let story = try await DatabaseSession.run(settings) { try await CommandStory.find(id, domain, $0) }
+                if let story { return story }
+            } catch let error as ToolError {
+                say("the audit topic is read, since the history cannot be: \(error.message)")
             }
         }
+        return try await DltSession.run(self.options) { try $0.story(of: id) }
     }
 }
 
 /// A letter with everything that is known of it.
-struct LetterView: Encodable {
-    struct Header: Encodable {
+struct LetterView: Sendable, Encodable {
+    struct Header: Sendable, Encodable {
         var name: String
         /// Text, or hexadecimal after `0x` where it is none.
         var value: String?
     }
 
-    struct Event: Encodable {
+    struct Event: Sendable, Encodable {
         var time: String
         var what: String
         var actor: String
@@ -59,7 +76,7 @@ struct LetterView: Encodable {
         var job: String?
     }
 
-    struct Sibling: Encodable {
+    struct Sibling: Sendable, Encodable {
         var letter: String
         var state: LetterState
         var time: String
@@ -67,7 +84,7 @@ struct LetterView: Encodable {
         var replays: Int
     }
 
-    struct Preview: Encodable {
+    struct Preview: Sendable, Encodable {
         var wouldSend: Bool
         /// Why not.
         var reason: String?
@@ -82,14 +99,19 @@ struct LetterView: Encodable {
     /// The value: JSON as it is, other text as text, bytes in hexadecimal after `0x`; absent when it is not shown.
     var data: JSONValue?
     var dataHidden: String?
+    /// What was done about the letter.
     var history: [Event]
+    /// What happened to its command, and who says so.
+    private(set) var events: [CommandStory.Event] = []
+    private(set) var eventsFrom: CommandStory.Source?
+    private var eventsAreCut = false
     /// Other letters of the same command.
     var others: [Sibling]
     var replay: Preview
     private var value: [UInt8]?
 
     private enum CodingKeys: String, CodingKey {
-        case letter, headers, data, dataHidden, history, others, replay
+        case letter, headers, data, dataHidden, history, events, eventsFrom, others, replay
     }
 
     init(
@@ -199,6 +221,10 @@ struct LetterView: Encodable {
         lines += self.table(self.headers).lines(for: terminal)
         title("Data" + (self.letter.bytes.map { ", \(DltText.bytes($0))" } ?? ""))
         lines += self.dataLines.map { "  \($0)" }
+        if !self.events.isEmpty || self.eventsAreCut {
+            title("What happened to the command")
+            lines += self.eventLines
+        }
         if !self.history.isEmpty {
             title("What was done")
             lines += self.history.map { event in
@@ -228,6 +254,23 @@ struct LetterView: Encodable {
         if let dataHidden { return ["not shown: \(dataHidden)"] }
         guard let value else { return ["none: a tombstone"] }
         return DltText.lines(ofValue: value[...])
+    }
+
+    mutating func tell(_ story: CommandStory) {
+        self.events = story.events
+        self.eventsFrom = story.source
+        self.eventsAreCut = story.isCut
+    }
+
+    private var eventLines: [String] {
+        let lines = self.events.map { event in
+            let attempt = event.attempt.map { "attempt \($0)" }
+            let by = [event.worker, event.actor].compactMap { $0 }.map { "by \($0)" }
+            let words = [event.event, attempt, event.class, event.code] + by + [event.reason]
+            return "  \(event.time)  " + words.compactMap { $0 }.joined(separator: "  ").printable
+        }
+        return self.eventsAreCut
+            ? ["  not all of the audit topic was read: older events may be missing"] + lines : lines
     }
 
     private func replayLines(_ terminal: Terminal) -> [String] {
