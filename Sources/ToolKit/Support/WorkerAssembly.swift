@@ -114,8 +114,7 @@ package struct WorkerAssembly: Sendable {
         }
         do {
             let consumer = try KafkaConsumer(
-                configuration: Self.withoutProducerProperties(configuration)
-                    .with(defaults: Self.consumerDefaults(self.group)), logger: self.logger)
+                configuration: configuration.with(defaults: Self.consumerDefaults(self.group)), logger: self.logger)
             try consumer.subscribe(inputs)
             let engine = Engine(
                 domains: self.domains, source: KafkaSource(consumer: consumer, logger: self.logger),
@@ -180,17 +179,8 @@ package struct WorkerAssembly: Sendable {
 
     /// Properties of the consumer mean nothing to a producer, and librdkafka warns of them.
     package static func withoutConsumerProperties(_ configuration: KafkaConfiguration) -> KafkaConfiguration {
-        Self.without(Self.consumerOnly, configuration)
-    }
-
-    /// The other way round.
-    package static func withoutProducerProperties(_ configuration: KafkaConfiguration) -> KafkaConfiguration {
-        Self.without(Self.producerOnly, configuration)
-    }
-
-    private static func without(_ prefixes: [String], _ configuration: KafkaConfiguration) -> KafkaConfiguration {
         var result = configuration
-        for name in configuration.properties.keys where prefixes.contains(where: { name.hasPrefix($0) }) {
+        for name in configuration.properties.keys where Self.consumerOnly.contains(where: { name.hasPrefix($0) }) {
             result[name] = nil
         }
         return result
@@ -204,11 +194,6 @@ package struct WorkerAssembly: Sendable {
         ])
     }
 
-    private static let producerOnly = [
-        "linger.", "queue.buffering.", "batch.", "compression.", "enable.idempotence", "acks", "request.required.acks",
-        "partitioner", "sticky.partitioning", "delivery.timeout", "message.timeout", "enable.gapless", "transaction",
-        "message.send.max.retries", "retries", "dr_", "delivery.report",
-    ]
     private static let consumerOnly = [
         "group.", "session.timeout", "heartbeat.", "max.poll", "partition.assignment", "auto.offset", "fetch.",
         "queued.",
