@@ -319,6 +319,16 @@ package final class KafkaProducer: Sendable {
     /// Makes what is queued leave without lingering; reports must be served meanwhile.
     package func flush(milliseconds: Int) { rd_kafka_flush(self.handle.pointer, Int32(clamping: milliseconds)) }
 
+    /// Asks a broker for something small, at most so long. Blocks.
+    ///
+    /// Brokers whose sockets wait for acknowledgements, as the embedded one's do, hold the last of several small answers
+    /// back for some 40 ms, unless the client sends something.
+    package func nudge(milliseconds: Int) {
+        var result: UnsafePointer<rd_kafka_metadata>?
+        rd_kafka_metadata(self.handle.pointer, 0, nil, &result, Int32(clamping: milliseconds))
+        if let result { rd_kafka_metadata_destroy(result) }
+    }
+
     /// Drops what is queued and on its way; each gets its report.
     package func purge() {
         rd_kafka_purge(self.handle.pointer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)

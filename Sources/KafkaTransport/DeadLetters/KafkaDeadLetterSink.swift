@@ -50,6 +50,7 @@ package final class KafkaDeadLetterSink: DeadLetterSink {
     package func hurry() {
         // librdkafka does not linger while somebody flushes.
         self.producer.flush(milliseconds: 1)
+        if self.producer.outstanding > 0 { self.producer.nudge(milliseconds: 20) }
     }
 
     package func serve(milliseconds: Int, _ report: (SinkReport) -> Void) {
