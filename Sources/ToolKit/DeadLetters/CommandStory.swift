@@ -99,14 +99,15 @@ extension CommandStory.Event {
             let data = try? JSONDocument(parsing: record[record.value]).root
         else { return nil }
         func text(_ name: String) -> String? { data[name]?.stringValue.flatMap { $0.isEmpty ? nil : $0 } }
-        // What was done by hand has its consequences while it goes on: so it stands where it began.
-        let began = text("action") == nil ? nil : text("startedAt").flatMap { RFC3339.parse($0) }
-        let time = began.map { DltText.time($0) } ?? header("ce_time") ?? DltText.time(record.timestamp &* 1000)
-        let attempt = data["attempt"]?.int64Value ?? 0
+        let isByHand = text("action") != nil
+        // What was done by hand has its consequences while it goes on: so it stands where it began. What else it says of
+        // the command is that of the letter.
+        let began = isByHand ? text("startedAt").flatMap { RFC3339.parse($0) } : nil
+        let attempt = isByHand ? 0 : data["attempt"]?.int64Value ?? 0
         self.init(
-            time: time,
+            time: began.map { DltText.time($0) } ?? header("ce_time") ?? DltText.time(record.timestamp &* 1000),
             event: String(type.dropFirst(prefix.count)), attempt: attempt > 0 ? Int(attempt) : nil,
-            class: text("class"), code: text("code"), worker: text("worker"), actor: text("actor"),
-            reason: text("reason"))
+            class: isByHand ? nil : text("class"), code: isByHand ? nil : text("code"), worker: text("worker"),
+            actor: text("actor"), reason: text("reason"))
     }
 }
