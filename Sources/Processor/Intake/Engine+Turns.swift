@@ -103,8 +103,11 @@ extension Engine {
             self.source.poll(milliseconds: 0, limit: limit, into: &state.batch)
             return self.accept(&state.batch)
         }
-        // The intake thread is at it: it will nudge.
-        guard let count else { return false }
+        // The intake thread is at it: let it poll, too, as this thread is about to sleep.
+        guard let count else {
+            self.unshareIntake()
+            return false
+        }
         self.turnsOfLanes.add(1, ordering: .relaxed)
         if count == 0 { self.unshareIntake() }
         return count > 0
