@@ -113,20 +113,22 @@ package final class KafkaSink: EventSink {
     private static let eventsAtOnce = 64
 
     private func serve() {
+        var hasMore = false
         while true {
             var wait = 100
             if self.isLeftToCallers.load(ordering: .acquiring) {
                 // Whoever takes them may be kept elsewhere for a while.
-                _ = self.back.wait(timeout: .now() + .milliseconds(10))
+                if !hasMore { _ = self.back.wait(timeout: .now() + .milliseconds(10)) }
                 wait = 0
             }
-            if self.reports.withLock({ self.serve(milliseconds: wait, works: &$0) }) { break }
+            let isOver = self.reports.withLock { self.serve(milliseconds: wait, works: &$0, hasMore: &hasMore) }
+            if isOver { break }
         }
         self.threadEnded.signal()
     }
 
     /// - Returns: Whether the sink is closing and everything has been reported.
-    private func serve(milliseconds: Int, works: inout [Work]) -> Bool {
+    private func serve(milliseconds: Int, works: inout [Work], hasMore: inout Bool) -> Bool {
         let (current, retired, isClosing) = self.state.withLock { ($0.current, $0.retired, $0.isClosing) }
         for producer in retired where producer.outstanding > 0 {
             self.serve(producer, resendThrough: current, milliseconds: 0, works: &works, isClosing: isClosing)
@@ -134,7 +136,7 @@ package final class KafkaSink: EventSink {
         if !retired.isEmpty, retired.allSatisfy({ $0.outstanding == 0 }) {
             self.state.withLock { $0.isReplacing = false }
         }
-        self.serve(
+        hasMore = self.serve(
             current, resendThrough: current,
             milliseconds: retired.isEmpty && !isClosing ? milliseconds : min(milliseconds, 5), works: &works,
             isClosing: isClosing)
@@ -145,15 +147,18 @@ package final class KafkaSink: EventSink {
         return left.isEmpty
     }
 
+    /// - Returns: Whether there may be more at once.
+    @discardableResult
     private func serve(
         _ producer: KafkaProducer, resendThrough target: KafkaProducer, milliseconds: Int, works: inout [Work],
         isClosing: Bool
-    ) {
+    ) -> Bool {
         var failures: [(Work, KafkaError.Code, String)] = []
         var needsNew = false
         var wait = milliseconds
+        var events = 0
         // Each partition's acknowledgements come as an event of their own.
-        for _ in 0..<Self.eventsAtOnce {
+        while events < Self.eventsAtOnce {
             let count = producer.serve(
                 milliseconds: wait,
                 resendThrough: { code, topic in
@@ -177,6 +182,7 @@ package final class KafkaSink: EventSink {
                     }
                 })
             guard count > 0 else { break }
+            events += 1
             wait = 0
         }
         if needsNew, !isClosing { self.replace(producer) }
@@ -187,6 +193,7 @@ package final class KafkaSink: EventSink {
         for (work, code, topic) in failures {
             self.receiver.undeliverable(work, topic: topic, failure: DeliveryFailure(code, code.text))
         }
+        return events == Self.eventsAtOnce
     }
 
     /// An outcome that is too large goes out as a note of its size; a command or a dead letter is never cut.

@@ -22,15 +22,15 @@ import Testing
 
     @Test func lanesFetchABacklog() async throws {
         let harness = try Harness(settings: .testing { $0.cores = 2 })
-        self.fill(harness, 3_000)
+        self.fill(harness, 600)
         let running = await harness.start()
-        await harness.until("test.results", has: 3_000)
-        await harness.untilCommitted(3_000)
+        await harness.until("test.results", has: 600)
+        await harness.untilCommitted(600)
         #expect(running.engine.turnsOfLanes.load(ordering: .relaxed) > 1)
         // Idle again: the intake thread polls, and what comes now is taken at once.
         while running.engine.isIntakeShared.load(ordering: .relaxed), !Task.isCancelled { await Task.yield() }
         harness.broker.send("d", key: "d")
-        await harness.until("test.results", has: 3_001)
+        await harness.until("test.results", has: 601)
         try await running.stop()
         #expect(self.isInOrder(harness))
         #expect(harness.journal.value.overlaps == [])
@@ -38,9 +38,9 @@ import Testing
 
     @Test func onManyCoresTheyDoNot() async throws {
         let harness = try Harness(settings: .testing { $0.cores = 8 })
-        self.fill(harness, 3_000)
+        self.fill(harness, 600)
         let running = await harness.start()
-        await harness.until("test.results", has: 3_000)
+        await harness.until("test.results", has: 600)
         #expect(running.engine.turnsOfLanes.load(ordering: .relaxed) == 0)
         try await running.stop()
     }
@@ -48,7 +48,7 @@ import Testing
     @Test func aHandlerThatKeepsTheThreadStopsNobody() async throws {
         let blockade = Blockade()
         let harness = try Harness(
-            timeout: .seconds(60),
+            timeout: .seconds(600),
             settings: .testing {
                 $0.cores = 2
                 $0.threads = 2
@@ -56,16 +56,16 @@ import Testing
         ) { _, command, _ in
             if command.note == "block" { blockade.wait() }
         }
-        self.fill(harness, 300)
+        self.fill(harness, 150)
         harness.broker.send("b", key: "b", #"{"note":"block"}"#)
         let running = await harness.start()
         await harness.journal.until { $0.hasStarted("b") }
         // More than was taken when the handler began to block.
-        for index in 300..<3_000 { harness.broker.send("c-\(index)", key: "k-\(index % 40)") }
-        await harness.until("test.results", has: 3_000)
+        for index in 150..<600 { harness.broker.send("c-\(index)", key: "k-\(index % 40)") }
+        await harness.until("test.results", has: 600)
         blockade.signal()
-        await harness.until("test.results", has: 3_001)
-        await harness.untilCommitted(3_001)
+        await harness.until("test.results", has: 601)
+        await harness.untilCommitted(601)
         try await running.stop()
         #expect(self.isInOrder(harness))
         #expect(harness.journal.value.overlaps == [])
@@ -75,12 +75,12 @@ import Testing
         let harness = try Harness(
             settings: .testing {
                 $0.cores = 2
-                $0.lookAhead = 300
+                $0.lookAhead = 100
             })
-        self.fill(harness, 5_000)
+        self.fill(harness, 700)
         let running = await harness.start()
-        await harness.until("test.results", has: 5_000)
-        await harness.untilCommitted(5_000)
+        await harness.until("test.results", has: 700)
+        await harness.untilCommitted(700)
         try await running.stop()
         #expect(self.isInOrder(harness))
     }
