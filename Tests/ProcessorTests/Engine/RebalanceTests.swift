@@ -206,7 +206,11 @@ import Testing
     @Test(arguments: 0..<3) func partitionsThatWanderLoseNothing(seed: Int) async throws {
         let broker = MemoryBroker(partitions: 4)
         var random = SeededRandom(seed: UInt64(seed))
-        let harness = try Harness(broker: broker, retry: .fixed(.milliseconds(1), attempts: 3)) { _, command, context in
+        // Longer than any machine needs: a revoke that is cut short is another test's matter, and repeats commands.
+        let harness = try Harness(
+            broker: broker, retry: .fixed(.milliseconds(1), attempts: 3),
+            settings: .testing { $0.revokeGrace = .seconds(150) }
+        ) { _, command, context in
             for _ in 0..<(command.amount ?? 0) { await Task.yield() }
             if command.note == "flaky", context.attempt < 2 { throw CommandError.transient("BUSY") }
         }
