@@ -18,28 +18,24 @@ struct EventHeaders: Sendable {
 
     init(source: String, types: [String]) {
         self.source = source
-        self.succeeded = types.map { Self.outcome(source, $0 + ".succeeded", hasSubject: true) }
-        self.failed = types.map { Self.outcome(source, $0 + ".failed", hasSubject: true) }
+        self.succeeded = types.map { Self.block(source, $0 + ".succeeded", hasSubject: true) }
+        self.failed = types.map { Self.block(source, $0 + ".failed", hasSubject: true) }
         self.audit = AuditEvent.allCases.map { Self.block(source, "\($0.type)", hasSubject: true) }
         self.poisonAudit = AuditEvent.allCases.map { Self.block(source, "\($0.type)", hasSubject: false) }
     }
 
     /// - Parameter entry: The type's place in the registry; negative when it has none, and is to be named.
     func succeeded(_ entry: Int, type: () -> String) -> HeaderBlock {
-        entry >= 0 ? self.succeeded[entry] : Self.outcome(self.source, type() + ".succeeded", hasSubject: true)
+        entry >= 0 ? self.succeeded[entry] : Self.block(self.source, type() + ".succeeded", hasSubject: true)
     }
 
     func failed(_ entry: Int, hasSubject: Bool, type: () -> String) -> HeaderBlock {
         entry >= 0 && hasSubject
-            ? self.failed[entry] : Self.outcome(self.source, type() + ".failed", hasSubject: hasSubject)
+            ? self.failed[entry] : Self.block(self.source, type() + ".failed", hasSubject: hasSubject)
     }
 
     func audit(_ event: AuditEvent, hasSubject: Bool) -> HeaderBlock {
         (hasSubject ? self.audit : self.poisonAudit)[event.ordinal]
-    }
-
-    private static func outcome(_ source: String, _ type: String, hasSubject: Bool) -> HeaderBlock {
-        self.block(source, type, hasSubject: hasSubject)
     }
 
     private static func block(_ source: String, _ type: String, hasSubject: Bool) -> HeaderBlock {
