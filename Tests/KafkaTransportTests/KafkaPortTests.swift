@@ -9,7 +9,7 @@ import Testing
 @testable import Processor
 
 /// Kafka's adapters keep to the engine's ports, against the embedded broker.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct KafkaPortTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct KafkaPortTests {
     @Test(arguments: SourceConformance.allCases) func theSourceConforms(check: SourceConformance) async throws {
         try await Self.blocking {
             let cluster = try Cluster(topic: "in")

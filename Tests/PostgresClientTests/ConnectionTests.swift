@@ -4,7 +4,7 @@ import Testing
 
 @testable import PostgresClient
 
-@Suite("Connection", .needsServer, .timeLimit(.minutes(2)))
+@Suite("Connection", .needsServer, .timeLimit(.minutes(10)))
 struct ConnectionTests {
     @Test("values of every type, arrays and nulls come back as they went")
     func values() async throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import PostgresClient
 
-@Suite("Faults", .needsServer, .timeLimit(.minutes(2)))
+@Suite("Faults", .needsServer, .timeLimit(.minutes(10)))
 struct FaultTests {
     @Test("the server's errors have their class, and tell neither SQL nor values")
     func classes() async throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import PostgresClient
 
-@Suite("Migrations", .needsServer, .timeLimit(.minutes(2)))
+@Suite("Migrations", .needsServer, .timeLimit(.minutes(10)))
 struct MigratorTests {
     private let first = PostgresMigration(
         number: 1, name: "accounts", sql: "CREATE TABLE accounts (id int8); INSERT INTO accounts VALUES (1);")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import PostgresClient
 
-@Suite("Pool", .needsServer, .timeLimit(.minutes(2)))
+@Suite("Pool", .needsServer, .timeLimit(.minutes(10)))
 struct PoolTests {
     @Test("many tasks share few connections")
     func shared() async throws {

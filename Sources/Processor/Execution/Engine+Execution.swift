@@ -96,10 +96,12 @@ extension Engine {
     /// A worker's life: one command after another; it sleeps when there is none.
     private func work(_ worker: Worker) async {
         while let work = await self.nextWork() {
-            await self.execute(work, on: worker)
+            let now = self.clock.wall()
+            await self.execute(work, at: now, on: worker)
+            // From here on the work may be with another thread.
             // A cancelled task stays cancelled: the next handler must not inherit that.
             if worker.isSpent || Task.isCancelled { break }
-            if self.executor.hasBacklog || worker.isToStepBack(at: work.startedAt) { await Task.yield() }
+            if self.executor.hasBacklog || worker.isToStepBack(at: now) { await Task.yield() }
         }
         self.workers.withLock { $0.removeAll { $0 === worker } }
         let isRetired = worker.current.withLock { $0.isAbandoned }
@@ -126,8 +128,7 @@ extension Engine {
 
     // MARK: - One attempt
 
-    private func execute(_ work: Work, on worker: Worker) async {
-        let now = self.clock.wall()
+    private func execute(_ work: Work, at now: Int64, on worker: Worker) async {
         work.startedAt = now
         var preparation = self.prepare(work, now: now)
         var command: LedgerCommand?

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Ledger
 
-@Suite("Outbox calls", .enabled(if: OutboxLab.isInstalled, OutboxLab.hint), .timeLimit(.minutes(2)))
+@Suite("Outbox calls", .enabled(if: OutboxLab.isInstalled, OutboxLab.hint), .timeLimit(.minutes(10)))
 struct OutboxPutTests {
     @Test("the article's SQL works as it stands, and a worker runs the command that it puts")
     func article() async throws {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Ledger
 
-@Suite("Outbox refusals", .enabled(if: OutboxLab.isInstalled, OutboxLab.hint), .timeLimit(.minutes(2)))
+@Suite("Outbox refusals", .enabled(if: OutboxLab.isInstalled, OutboxLab.hint), .timeLimit(.minutes(10)))
 struct OutboxRefusalTests {
     private static let topics = [(name: "out", partitions: 4), (name: "closed", partitions: 4)]
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Ledger
 
-@Suite("Outbox relay", .enabled(if: OutboxLab.isInstalled, OutboxLab.hint), .timeLimit(.minutes(3)))
+@Suite("Outbox relay", .enabled(if: OutboxLab.isInstalled, OutboxLab.hint), .timeLimit(.minutes(10)))
 struct OutboxRelayTests {
     @Test("two relays and a hundred thousand events of a thousand keys: order holds, and each is sent once")
     func twoRelays() async throws {

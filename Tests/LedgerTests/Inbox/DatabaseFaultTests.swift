@@ -8,7 +8,7 @@ import Testing
 @testable import Ledger
 
 /// What the database may do: none of it uses up an attempt, loses an effect, or has it twice.
-@Suite(.timeLimit(.minutes(3))) struct DatabaseFaultTests {
+@Suite(.timeLimit(.minutes(10))) struct DatabaseFaultTests {
     private func withProxy(_ body: (Inbox, CuttingProxy) async throws -> Void) async throws {
         let database = try await Database.make()
         let (host, port) = try await Self.address(database)

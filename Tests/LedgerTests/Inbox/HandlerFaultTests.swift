@@ -6,7 +6,7 @@ import Testing
 @testable import Ledger
 
 /// Handlers that use their transaction as they should not.
-@Suite(.timeLimit(.minutes(3))) struct HandlerFaultTests {
+@Suite(.timeLimit(.minutes(10))) struct HandlerFaultTests {
     @Test("a handler that swallows a failed statement has failed")
     func swallowed() async throws {
         try await Inbox.with { inbox in

@@ -6,7 +6,7 @@ import Testing
 @testable import Ledger
 
 /// What the inbox remembers and what it undoes.
-@Suite(.timeLimit(.minutes(3))) struct InboxTests {
+@Suite(.timeLimit(.minutes(10))) struct InboxTests {
     @Test("what a handler writes, the outbox and the command's row stand or fall together")
     func together() async throws {
         try await Inbox.with { inbox in

@@ -9,7 +9,7 @@ import Testing
 @testable import Ledger
 
 /// PostgreSQL's ledger keeps to the port as the fake of the engine's tests does.
-@Suite(.timeLimit(.minutes(3))) struct LedgerConformanceTests {
+@Suite(.timeLimit(.minutes(10))) struct LedgerConformanceTests {
     @Test(arguments: LedgerConformance.allCases) func conforms(check: LedgerConformance) async throws {
         let database = try await Database.make()
         try await database.connection.script("CREATE TABLE effects (note text)")

@@ -10,7 +10,7 @@ import Testing
 
 /// Faults as the server itself makes them, rather than errors of their kinds: none of them uses up an attempt, loses an
 /// effect, or has it twice.
-@Suite(.timeLimit(.minutes(3))) struct RealFaultTests {
+@Suite(.timeLimit(.minutes(10))) struct RealFaultTests {
     private func withIsolation(
         _ isolation: PostgresIsolation, _ body: (Inbox) async throws -> Void
     ) async throws {

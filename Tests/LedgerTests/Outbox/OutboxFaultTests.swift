@@ -7,7 +7,7 @@ import Testing
 
 @testable import Ledger
 
-@Suite("Outbox faults", .timeLimit(.minutes(2)))
+@Suite("Outbox faults", .timeLimit(.minutes(10)))
 struct OutboxFaultTests {
     /// Numbers that come again the same in every run.
     private struct Dice {

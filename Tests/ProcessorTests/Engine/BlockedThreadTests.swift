@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// Handlers that block their threads instead of suspending.
-@Suite(.timeLimit(.minutes(3))) struct BlockedThreadTests {
+@Suite(.timeLimit(.minutes(10))) struct BlockedThreadTests {
     private let blockade = Blockade()
 
     private func harness(clock: ManualClock, spares: Int = 8) throws -> Harness {

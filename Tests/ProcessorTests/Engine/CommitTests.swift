@@ -3,7 +3,7 @@ import Processor
 import Testing
 
 /// Offsets: only what is acknowledged, nothing twice after a clean stop, nothing lost and little repeated after a crash.
-@Suite(.timeLimit(.minutes(3))) struct CommitTests {
+@Suite(.timeLimit(.minutes(10))) struct CommitTests {
     private static let place = TopicPartition("test.commands", 0)
 
     @Test(arguments: ["test.results", "test.audit"])

@@ -8,7 +8,7 @@ import Testing
 @testable import Processor
 
 /// Limits of a command type: at once, by time, by tenant, and while its world is down.
-@Suite(.timeLimit(.minutes(3))) struct GateTests {
+@Suite(.timeLimit(.minutes(10))) struct GateTests {
     private let clock = ManualClock()
 
     private func harness(

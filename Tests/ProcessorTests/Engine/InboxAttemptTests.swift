@@ -4,7 +4,7 @@ import Testing
 @testable import Processor
 
 /// Attempts of an engine with a ledger: which of them count, and which commands run again.
-@Suite(.timeLimit(.minutes(3))) struct InboxAttemptTests {
+@Suite(.timeLimit(.minutes(10))) struct InboxAttemptTests {
     private static func kinds(_ broker: MemoryBroker) -> [String] {
         broker.records("test.audit").map { String($0.headerText("ce_type")!.split(separator: ".").last!) }
     }

@@ -5,7 +5,7 @@ import Testing
 @testable import Processor
 
 /// Retries of an engine with a ledger, when workers end, topics are made anew, or other workers take over.
-@Suite(.timeLimit(.minutes(3))) struct InboxRetryTests {
+@Suite(.timeLimit(.minutes(10))) struct InboxRetryTests {
     private static func kinds(_ broker: MemoryBroker) -> [String] {
         broker.records("test.audit").map { String($0.headerText("ce_type")!.split(separator: ".").last!) }
     }

@@ -3,7 +3,7 @@ import Processor
 import Testing
 
 /// An engine with a ledger: what is remembered, and what follows from it.
-@Suite(.timeLimit(.minutes(3))) struct InboxTests {
+@Suite(.timeLimit(.minutes(10))) struct InboxTests {
     private static func kinds(_ broker: MemoryBroker) -> [String] {
         broker.records("test.audit").map { String($0.headerText("ce_type")!.split(separator: ".").last!) }
     }

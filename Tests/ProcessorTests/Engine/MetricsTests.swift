@@ -6,7 +6,7 @@ import Testing
 @testable import Processor
 
 /// What is counted, under which names, and with labels that no traffic can multiply.
-@Suite(.timeLimit(.minutes(3))) struct MetricsTests {
+@Suite(.timeLimit(.minutes(10))) struct MetricsTests {
     private let metrics = TestMetrics()
     private static let base = [("messaging.system", "kafka"), ("messaging.consumer.group.name", "adjutant.test")]
     private static let domain = base + [("messaging.destination.name", "test.commands")]

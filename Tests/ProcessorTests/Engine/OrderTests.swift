@@ -3,7 +3,7 @@ import Processor
 import Testing
 
 /// Order per key, and full use of the places besides.
-@Suite(.timeLimit(.minutes(3))) struct OrderTests {
+@Suite(.timeLimit(.minutes(10))) struct OrderTests {
     @Test(arguments: [1, 2, 4]) func keysRunInOrderAndNeverOverlap(threads: Int) async throws {
         let broker = MemoryBroker(partitions: 3)
         var random = SeededRandom(seed: UInt64(threads))

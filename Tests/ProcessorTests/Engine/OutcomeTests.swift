@@ -4,7 +4,7 @@ import Processor
 import Testing
 
 /// What ends on which topic, with which headers and which data.
-@Suite(.timeLimit(.minutes(3))) struct OutcomeTests {
+@Suite(.timeLimit(.minutes(10))) struct OutcomeTests {
     /// Runs until there are so many audit events, and stops.
     private func run(_ harness: Harness, audits: Int = 1, send: (MemoryBroker) -> Void) async throws {
         send(harness.broker)

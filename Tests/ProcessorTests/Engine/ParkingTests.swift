@@ -3,12 +3,18 @@ import Commands
 import Testing
 
 /// Commands that wait for another attempt when their partition or the worker goes away, and a producer without room.
-@Suite(.timeLimit(.minutes(3))) struct ParkingTests {
+@Suite(.timeLimit(.minutes(10))) struct ParkingTests {
     private let clock = ManualClock()
 
     /// An engine with a command that was tried once, and a producer that takes nothing more.
     private func start() async throws -> (Harness, RunningEngine) {
-        let harness = try Harness(retry: .fixed(.seconds(600), attempts: 3), clock: self.clock.clock) {
+        let settings = EngineSettings.testing {
+            $0.grace = .seconds(25)
+            $0.revokeGrace = .seconds(10)
+        }
+        let harness = try Harness(
+            retry: .fixed(.seconds(600), attempts: 3), clock: self.clock.clock, settings: settings
+        ) {
             _, command, context in
             if command.amount == 1, context.attempt == 1 {
                 throw CommandError.transient("BUSY", retryAfter: .seconds(1))

@@ -3,7 +3,7 @@ import Processor
 import Testing
 
 /// Records that hold no readable command: parked with their bytes, and the ones behind them handled.
-@Suite(.timeLimit(.minutes(3))) struct PoisonTests {
+@Suite(.timeLimit(.minutes(10))) struct PoisonTests {
     private func run(
         key: [UInt8]? = [1, 0xff, 0], value: [UInt8]?, headers: [(String, [UInt8]?)], failures: Int
     ) async throws -> Harness {

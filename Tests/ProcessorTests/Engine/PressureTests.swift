@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// Limits, full queues, and outcomes that nobody takes.
-@Suite(.timeLimit(.minutes(3))) struct PressureTests {
+@Suite(.timeLimit(.minutes(10))) struct PressureTests {
     @Test(arguments: [1, 2, 10]) func noMoreThanTheLimitIsInFlight(limit: Int) async throws {
         let harness = try Harness(settings: .testing { $0.inFlight = limit }) { gate, _, _ in await gate.pass("go") }
         for index in 0..<40 { harness.broker.send("c-\(index)", key: "k-\(index)") }

@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 /// Retries in place and by way of a topic, and where they end.
-@Suite(.timeLimit(.minutes(3))) struct RetryTests {
+@Suite(.timeLimit(.minutes(10))) struct RetryTests {
     private static let flaky: @Sendable (Gate, TestRun, CommandContext) async throws -> Void = { _, command, context in
         if context.attempt <= command.amount ?? 0 { throw CommandError.transient("BUSY", "try later") }
     }
@@ -209,7 +209,8 @@ import Testing
         harness.broker.state.update { $0.committed[TopicPartition("test.retry.5s", 0)] = nil }
         let late = ManualClock()
         late.advance(milliseconds: 5500)
-        let again = try Harness(broker: harness.broker, clock: late.clock)
+        let again = try Harness(
+            broker: harness.broker, clock: late.clock, settings: .testing { $0.grace = .zero })
         let repeating = await again.start([TopicPartition("test.retry.5s", 0)])
         await again.until("test.audit", has: 5)
         repeating.cut()

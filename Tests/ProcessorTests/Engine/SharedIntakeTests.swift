@@ -5,7 +5,7 @@ import Testing
 @testable import Processor
 
 /// Lane threads that fetch for themselves, as they do under load on few cores.
-@Suite(.timeLimit(.minutes(3))) struct SharedIntakeTests {
+@Suite(.timeLimit(.minutes(10))) struct SharedIntakeTests {
     private func fill(_ harness: Harness, _ count: Int) {
         for index in 0..<count { harness.broker.send("c-\(index)", key: "k-\(index % 40)") }
     }

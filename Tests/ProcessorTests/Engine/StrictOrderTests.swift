@@ -7,7 +7,7 @@ import Testing
 
 /// Types that ask for strict order: a command that waits for its retry holds the later ones of its key, here and at the
 /// next owner.
-@Suite(.timeLimit(.minutes(3))) struct StrictOrderTests {
+@Suite(.timeLimit(.minutes(10))) struct StrictOrderTests {
     private static let place = TopicPartition("test.commands", 0)
     private let clock = ManualClock()
 

@@ -3,7 +3,7 @@ import Processor
 import Testing
 
 /// Handlers that take too long.
-@Suite(.timeLimit(.minutes(3))) struct TimeoutTests {
+@Suite(.timeLimit(.minutes(10))) struct TimeoutTests {
     @Test func aTimeoutCancelsTheHandlerAndCountsAsTransient() async throws {
         let clock = ManualClock()
         let harness = try Harness(timeout: .seconds(3), clock: clock.clock) { gate, _, context in

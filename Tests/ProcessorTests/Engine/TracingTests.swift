@@ -5,7 +5,7 @@ import Testing
 import Tracing
 
 /// With a tracer: a span for each attempt, child of the sender's, and parent of whoever reads the outcome.
-@Suite(.timeLimit(.minutes(3))) struct TracingTests {
+@Suite(.timeLimit(.minutes(10))) struct TracingTests {
     private static let trace = "0af7651916cd43dd8448eb211c80319c"
     private static let parent = "00-\(trace)-b7ad6b7169203331-01"
     private let tracer = W3CTracer()

@@ -5,7 +5,7 @@ import Testing
 @testable import Processor
 
 /// Many commands on retry topics: each starts in its time, whatever waits before it.
-@Suite(.timeLimit(.minutes(3))) struct WaitingTests {
+@Suite(.timeLimit(.minutes(10))) struct WaitingTests {
     private let clock = ManualClock()
 
     /// Puts a command on a retry topic, due so many milliseconds after the start; the id tells.

@@ -7,7 +7,7 @@ import Testing
 @testable import Processor
 
 /// The fakes keep to the ports as Kafka's adapters do, so that what the engine's tests show holds there too.
-@Suite(.timeLimit(.minutes(1))) struct MemoryPortTests {
+@Suite(.timeLimit(.minutes(10))) struct MemoryPortTests {
     @Test(arguments: SourceConformance.allCases) func theSourceConforms(check: SourceConformance) async throws {
         try await Self.blocking {
             let broker = MemoryBroker(partitions: 2)

@@ -63,16 +63,18 @@ final class Harness: Sendable {
 
     init(
         broker: MemoryBroker = MemoryBroker(), tiers: [String] = ["5s", "1m"],
-        retry: RetryPolicy = .fixed(.seconds(5), .seconds(60)), timeout: Duration = .seconds(30),
+        retry: RetryPolicy = .fixed(.seconds(5), .seconds(60)), timeout: Duration? = nil,
         ordering: Ordering = .key, strictOrder: Bool = false, limits: CommandLimits = .none,
-        clock: EngineClock = .system, settings: EngineSettings = .testing(),
+        clock: EngineClock? = nil, settings: EngineSettings = .testing(),
         metrics: any MetricsFactory = NOOPMetricsHandler.instance, instrument: any Instrument = NoOpInstrument(),
         ledger: MemoryLedger? = nil, logger: Logger = .mute,
         script: @escaping @Sendable (Gate, TestRun, CommandContext) async throws -> Void = { _, _, _ in }
     ) throws {
         self.broker = broker
-        self.clock = clock
+        self.clock = clock ?? .system
         let (journal, gate) = (self.journal, self.gate)
+        // Where time is the machine's, a slow one must not run into a timeout that the test does not speak of.
+        let timeout = timeout ?? .seconds(clock == nil ? 3600 : 30)
         var handlers = Handlers()
         handlers.on(
             TestRun.self, retry: retry, timeout: timeout, ordering: ordering, strictOrder: strictOrder, limits: limits
@@ -151,10 +153,12 @@ final class Harness: Sendable {
 }
 
 extension EngineSettings {
-    /// Commits at every turn of the intake, so that tests need not wait for it.
+    /// Commits at every turn of the intake, so that tests need not wait for it, and has patience with a slow machine.
     static func testing(_ change: (inout EngineSettings) -> Void = { _ in }) -> EngineSettings {
         var settings = EngineSettings()
         settings.commitInterval = .zero
+        settings.grace = .seconds(3600)
+        settings.revokeGrace = .seconds(3600)
         settings.worker = "worker-1"
         settings.concurrency = 64
         change(&settings)
