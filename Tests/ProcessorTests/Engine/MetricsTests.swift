@@ -104,7 +104,7 @@ import Testing
         for index in 0..<4 { harness.broker.send("c-\(index)", key: "c") }
         let running = await harness.start()
         await harness.until("test.results", has: 4)
-        await harness.until(running) { $0.waitingForTime == 1 && $0.settling == 0 }
+        await harness.until(running) { $0.waitingForTime == 1 && $0.inFlight == 2 && $0.settling == 0 }
         await harness.broker.state.until { !($0.committed[TopicPartition("test.commands", 0)]?.metadata ?? "").isEmpty }
         clock.advance(milliseconds: 1000)
         await harness.turns(running)
