@@ -168,8 +168,11 @@ import Testing
         harness.broker.send("c-1")
         // Due long ago; the attempt that was made counts.
         await harness.until("test.audit", has: 3)
-        clock.advance(milliseconds: 1)
-        await harness.until("test.audit", has: 4)
+        // It may begin to wait only after this.
+        while harness.broker.records("test.audit").count < 4, !Task.isCancelled {
+            clock.advance(milliseconds: 1)
+            await harness.turns(running)
+        }
         try await running.stop()
         #expect(harness.journal.value.attempts("c-1") == [2])
         #expect(Self.kinds(harness.broker) == ["succeeded", "duplicate", "retried", "succeeded"])
@@ -189,11 +192,15 @@ import Testing
         clock.advance(milliseconds: 11 * 60_000)
         harness.broker.send("c-1")
         await harness.until("test.audit", has: 2)
-        clock.advance(milliseconds: 1)
-        await harness.until("test.retry.1m", has: 1)
+        // It may begin to wait only after this.
+        while harness.broker.records("test.retry.1m").isEmpty, !Task.isCancelled {
+            clock.advance(milliseconds: 1)
+            await harness.turns(first)
+        }
         try await first.stop()
         let second = await harness.start()
         await harness.until("test.audit", has: 4)
+        await harness.until(second) { $0.waitingForTime == 1 }
         clock.advance(milliseconds: 60_000)
         await harness.until("test.results", has: 1)
         await harness.until("test.audit", has: 5)
