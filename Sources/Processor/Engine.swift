@@ -50,7 +50,7 @@ package final class Engine: Sendable {
     struct Control {
         var stopRequested = false
         var failure: SourceFailure?
-        var ended: CheckedContinuation<Void, Never>?
+        var ended: UnsafeContinuation<Void, Never>?
         var hasEnded = false
     }
 
@@ -97,7 +97,7 @@ package final class Engine: Sendable {
             self?.refill() ?? .nothing
         }
         NamedThread.start("adj-intake") { self.runIntake(ready: ready) }
-        await withCheckedContinuation { continuation in
+        await withUnsafeContinuation { continuation in
             let hasEnded = self.control.withLock { control in
                 if !control.hasEnded { control.ended = continuation }
                 return control.hasEnded

@@ -63,7 +63,7 @@ import Testing
 
     /// The ports block, and must not block Swift's pool.
     private static func blocking(_ body: @escaping @Sendable () throws -> Void) async throws {
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+        try await withUnsafeThrowingContinuation { (continuation: UnsafeContinuation<Void, any Error>) in
             NamedThread.start("test-port") { continuation.resume(with: Result { try body() }) }
         }
     }

@@ -6,7 +6,7 @@ final class Watched<State: Sendable>: Sendable {
     private struct Waiter {
         let id: Int
         let isMet: @Sendable (State) -> Bool
-        let continuation: CheckedContinuation<Void, Never>
+        let continuation: UnsafeContinuation<Void, Never>
     }
 
     private struct Box {
@@ -69,7 +69,7 @@ final class Watched<State: Sendable>: Sendable {
     func untilDeaf(_ isMet: @escaping @Sendable (State) -> Bool) async { await self.wait(0, isMet) }
 
     private func wait(_ id: Int, _ isMet: @escaping @Sendable (State) -> Bool) async {
-        await withCheckedContinuation { continuation in
+        await withUnsafeContinuation { continuation in
             let isNow = self.box.withLock { box in
                 if isMet(box.state) || (id > 0 && Task.isCancelled) { return true }
                 box.waiters.append(Waiter(id: id, isMet: isMet, continuation: continuation))
