@@ -103,13 +103,12 @@ extension Engine {
             self.source.poll(milliseconds: 0, limit: limit, into: &state.batch)
             return self.accept(&state.batch)
         }
-        // The intake thread is at it: let it poll, too, as this thread is about to sleep.
-        guard let count else {
+        if count != nil { self.turnsOfLanes.add(1, ordering: .relaxed) }
+        guard let count, count > 0 else {
+            // There is nothing, or the intake thread is at it: let that one poll, as this thread is about to sleep.
             self.unshareIntake()
             return false
         }
-        self.turnsOfLanes.add(1, ordering: .relaxed)
-        if count == 0 { self.unshareIntake() }
-        return count > 0
+        return true
     }
 }

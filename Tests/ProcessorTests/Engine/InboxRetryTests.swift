@@ -21,9 +21,8 @@ import Testing
         let running = await harness.start()
         running.sink.hold { _ in true }
         harness.gate.open("\(attempt)")
-        while let clock, harness.ledger?.state.value.row("c-1")?.entry.attempt != attempt, !Task.isCancelled {
-            clock.advance(milliseconds: 1)
-            await harness.turns(running)
+        if let clock {
+            await harness.advance(clock, running) { harness.ledger?.state.value.row("c-1")?.entry.attempt == attempt }
         }
         await harness.ledger?.state.until { $0.row("c-1")?.entry.attempt == attempt }
         running.cut()
@@ -168,11 +167,7 @@ import Testing
         harness.broker.send("c-1")
         // Due long ago; the attempt that was made counts.
         await harness.until("test.audit", has: 3)
-        // It may begin to wait only after this.
-        while harness.broker.records("test.audit").count < 4, !Task.isCancelled {
-            clock.advance(milliseconds: 1)
-            await harness.turns(running)
-        }
+        await harness.advance(clock, running) { harness.broker.records("test.audit").count == 4 }
         try await running.stop()
         #expect(harness.journal.value.attempts("c-1") == [2])
         #expect(Self.kinds(harness.broker) == ["succeeded", "duplicate", "retried", "succeeded"])
@@ -192,11 +187,7 @@ import Testing
         clock.advance(milliseconds: 11 * 60_000)
         harness.broker.send("c-1")
         await harness.until("test.audit", has: 2)
-        // It may begin to wait only after this.
-        while harness.broker.records("test.retry.1m").isEmpty, !Task.isCancelled {
-            clock.advance(milliseconds: 1)
-            await harness.turns(first)
-        }
+        await harness.advance(clock, first) { !harness.broker.records("test.retry.1m").isEmpty }
         try await first.stop()
         let second = await harness.start()
         await harness.until("test.audit", has: 4)

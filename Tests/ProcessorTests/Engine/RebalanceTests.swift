@@ -86,11 +86,7 @@ import Testing
         await harness.journal.until { $0.hasStarted("c-0") }
         running.source.post(.revoked(harness.inputs, lost: false))
         await harness.untilRevoking(running)
-        // Its time may begin only after the first of these.
-        while running.source.log.value.released.count < 3, !Task.isCancelled {
-            clock.advance(milliseconds: 10_001)
-            await harness.turns(running)
-        }
+        await harness.advance(clock, by: 10_001, running) { running.source.log.value.released.count == 3 }
         harness.gate.open("c-0")
         await harness.journal.until { $0.ends == ["c-0"] }
         try await running.stop()
@@ -211,11 +207,7 @@ import Testing
     @Test(arguments: 0..<3) func partitionsThatWanderLoseNothing(seed: Int) async throws {
         let broker = MemoryBroker(partitions: 4)
         var random = SeededRandom(seed: UInt64(seed))
-        // Longer than any machine needs: a revoke that is cut short is another test's matter, and repeats commands.
-        let harness = try Harness(
-            broker: broker, retry: .fixed(.milliseconds(1), attempts: 3),
-            settings: .testing { $0.revokeGrace = .seconds(150) }
-        ) { _, command, context in
+        let harness = try Harness(broker: broker, retry: .fixed(.milliseconds(1), attempts: 3)) { _, command, context in
             for _ in 0..<(command.amount ?? 0) { await Task.yield() }
             if command.note == "flaky", context.attempt < 2 { throw CommandError.transient("BUSY") }
         }

@@ -19,14 +19,15 @@ import Testing
         let running = await harness.start()
         await harness.until("test.results", has: 1)
         await harness.until("test.audit", has: 2)
+        await harness.until(running) { $0.waitingForTime == 1 }
         clock.advance(milliseconds: 99)
-        let polls = running.source.log.read { $0.polls }
-        await running.source.log.until { $0.polls > polls + 3 }
+        await harness.turns(running)
         #expect(harness.journal.value.ids.sorted() == ["a-1", "b-1"])
         #expect(harness.broker.committed("test.commands")?.offset ?? 0 == 0)
         clock.advance(milliseconds: 1)
         await harness.journal.until { $0.hasStarted("a-1", attempt: 2) }
         await harness.until("test.audit", has: 3)
+        await harness.until(running) { $0.waitingForTime == 1 }
         clock.advance(milliseconds: 100)
         await harness.until("test.audit", has: 5)
         try await running.stop()
@@ -68,8 +69,7 @@ import Testing
         #expect(retry.headerText("adjutant-error-code") == "BUSY")
 
         clock.advance(milliseconds: 6999)
-        let polls = running.source.log.read { $0.polls }
-        await running.source.log.until { $0.polls > polls + 3 }
+        await harness.turns(running)
         #expect(harness.journal.value.attempts("a-1") == [1])
         clock.advance(milliseconds: 1)
         await harness.until("test.results", has: 2)
@@ -326,10 +326,8 @@ import Testing
         await harness.journal.until { $0.starts.count == 2 }
         let stopping = Task { try await running.stop() }
         await harness.untilDraining(running)
-        // One turn of the intake may see the attempt wait and its time come at once.
         harness.gate.open("flaky")
-        clock.advance(milliseconds: 10)
-        await harness.until("test.retry.5s", has: 1)
+        await harness.advance(clock, by: 10, running) { !harness.broker.records("test.retry.5s").isEmpty }
         harness.gate.open("slow")
         try await stopping.value
         #expect(harness.broker.records("test.retry.5s").first?.headerText("adjutant-attempt") == "1")

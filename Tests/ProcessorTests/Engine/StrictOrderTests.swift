@@ -153,6 +153,7 @@ import Testing
         #expect(harness.journal.value.starts.count { $0.key == "a" } == 1)
         let taken = running.engine.dispatcher.withLock { $0.slots[Self.place]!.progress.unfinished }
         #expect(taken <= 20 + Dispatcher.smallestPoll.records)
+        await harness.until(running) { $0.waitingForTime == 1 }
         self.clock.advance(milliseconds: 60_000)
         await harness.until("test.results", has: 200)
         try await running.stop()

@@ -13,8 +13,7 @@ import Testing
         let running = await harness.start()
         await harness.journal.until { $0.hasStarted("c-1") }
         clock.advance(milliseconds: 2900)
-        let polls = running.source.log.read { $0.polls }
-        await running.source.log.until { $0.polls > polls + 3 }
+        await harness.turns(running)
         #expect(harness.journal.value.ends.isEmpty)
         clock.advance(milliseconds: 200)
         await harness.until("test.retry.5s", has: 1)
@@ -65,8 +64,7 @@ import Testing
         let running = await harness.start()
         await harness.journal.until { $0.hasStarted("stuck") }
         clock.advance(milliseconds: 3000)
-        let polls = running.source.log.read { $0.polls }
-        await running.source.log.until { $0.polls > polls + 3 }
+        await harness.turns(running)
         #expect(harness.journal.value.ids == ["stuck"])
         clock.advance(milliseconds: 2000)
         // With one place only, both need the one that hangs to be replaced.

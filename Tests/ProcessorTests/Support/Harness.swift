@@ -131,6 +131,16 @@ final class Harness: Sendable {
         await running.source.log.until { $0.polls > polls + 3 }
     }
 
+    /// Moves time on, a step at a turn, until the condition holds: for what may begin to wait only meanwhile.
+    func advance(
+        _ clock: ManualClock, by milliseconds: Int64 = 1, _ running: RunningEngine, until isMet: () -> Bool
+    ) async {
+        while !isMet(), !Task.isCancelled {
+            clock.advance(milliseconds: milliseconds)
+            await self.turns(running)
+        }
+    }
+
     /// Waits until the dispatcher meets the condition.
     func until(_ running: RunningEngine, _ isMet: @Sendable (borrowing Dispatcher) -> Bool) async {
         while !running.engine.dispatcher.withLock({ isMet($0) }), !Task.isCancelled { await Task.yield() }
