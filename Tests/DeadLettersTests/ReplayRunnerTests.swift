@@ -112,6 +112,23 @@ import Testing
         #expect(stage.sent.values.allSatisfy { $0 >= 1 })
     }
 
+    @Test("Letters on their way are never more than the window holds, and the notes of as many again go ahead")
+    func notesAhead() throws {
+        let stage = ReplayStage()
+        stage.fill(40)
+        let sink = MemorySink(stage.cluster)
+        sink.rounds["lab.commands"] = 50
+        var notedAtFirst: Int?
+        sink.refuses = { _, topic in
+            if topic == "lab.commands" { notedAtFirst = notedAtFirst ?? stage.cluster.records("lab.dlt.jobs").count }
+            return false
+        }
+        let job = try stage.run(try stage.job(), sink: sink)
+        #expect(job.state == .finished && stage.sent.count == 40)
+        #expect(sink.mostOnTheirWay["lab.commands"] == 7)
+        #expect(notedAtFirst == 1 + 2 * 7, "the job, and a note each as batches of one letter")
+    }
+
     @Test("A letter that was replayed too often is put aside, with its bytes untouched")
     func quarantine() throws {
         let stage = ReplayStage()

@@ -36,7 +36,7 @@ extension JobRecord {
         return job
     }
 
-    /// Letters on their way at most whose arrival is not noted: what a crash can repeat.
+    /// Letters at most that were sent and whose arrival is not noted: what a crash can repeat.
     ///
     /// Small jobs have less, so that a crash repeats a fifth of one at most, and slow ones what they send in half a second.
     /// A broker takes a record for each partition at a time, so that a small window makes for many small requests.

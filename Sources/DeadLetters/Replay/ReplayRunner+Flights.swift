@@ -5,9 +5,7 @@ extension ReplayRunner {
     /// Takes in what the broker says, sends what is noted, and notes what has arrived.
     func step(milliseconds: Int) throws {
         self.serve(milliseconds: milliseconds)
-        for index in self.flights.indices where self.flights[index].isNoted && !self.flights[index].isSent {
-            try self.send(index)
-        }
+        while let index = self.nextToSend { try self.send(index) }
         for index in self.flights.indices
         where self.flights[index].isSent && self.flights[index].open == 0 && !self.flights[index].isConfirming {
             if !self.flights[index].isAudited { try self.audit(index) }
@@ -15,6 +13,13 @@ extension ReplayRunner {
         }
         self.flights.removeAll { $0.isConfirming && $0.isConfirmed }
         if let failure = self.failure { throw failure }
+    }
+
+    /// The oldest flight that is not sent, once it is noted and the window has room for it.
+    private var nextToSend: Int? {
+        guard let next = self.flights.firstIndex(where: { !$0.isSent }), self.flights[next].isNoted else { return nil }
+        let sent = self.flights[..<next].reduce(0) { $0 + $1.count }
+        return next == 0 || sent + self.flights[next].count <= self.job.window ? next : nil
     }
 
     /// Waits until everything that was noted is sent, has arrived, and is noted as such.

@@ -4,9 +4,10 @@ import Processor
 /// Carries out one replay job.
 ///
 /// Batch by batch: what is about to be sent is noted first, then it is sent, and when the broker has all of it, that is
-/// noted too. Several batches are on their way at once, as many letters as the job's window has. Whoever takes the job up
-/// after a crash sends those again that were noted and not confirmed, with the same ids, and nothing else twice. Blocks;
-/// one thread uses it.
+/// noted too. Several batches are on their way at once, as many letters as the job's window has, and the notes of as many
+/// again go ahead, so that no batch has to wait for its own. Whoever takes the job up after a crash sends those that were
+/// noted and not confirmed, with the same ids: those of one window perhaps for a second time, and nothing else twice.
+/// Blocks; one thread uses it.
 package final class ReplayRunner {
     /// What the runner works with.
     package struct Surroundings {
@@ -159,7 +160,7 @@ package final class ReplayRunner {
                 if self.job.isLimitReached(sent: self.job.counts.sent) { return try self.finish() }
                 continue
             }
-            guard self.flights.reduce(0, { $0 + $1.count }) < self.job.window,
+            guard self.flights.reduce(0, { $0 + $1.count }) < 2 * self.job.window,
                 self.flights.reduce(0, { $0 + $1.bytes }) < Self.windowBytes
             else {
                 try self.feed.pump()
@@ -234,7 +235,8 @@ package final class ReplayRunner {
             }
         }
         let rules = ReplayRules(filter: self.world.filter, options: self.job.options, targets: self.world.targets)
-        for batch in ledger.unconfirmed(of: self.job.id) {
+        var room = self.job.window
+        for (index, batch) in ledger.unconfirmed(of: self.job.id).enumerated() {
             var items: [ReplayItem] = []
             var all = batch.letters
             all.formUnion(batch.quarantined)
@@ -246,7 +248,9 @@ package final class ReplayRunner {
                 item.lane = self.feed.lane(of: letter)
                 items.append(item)
             }
-            self.job.counts.repeated += items.count
+            // What would not have fit into the window was noted ahead, and not sent.
+            room -= items.count
+            if room >= 0 || index == 0 { self.job.counts.repeated += items.count }
             var flight = Flight(batch, items: items, keepsArrivals: self.watch != nil)
             flight.isNoted = true
             self.flights.append(flight)

@@ -21,7 +21,7 @@ package final class KafkaDeadLetterSink: DeadLetterSink {
                 configuration: configuration.with(defaults: [
                     "client.id": "adjutant", "message.timeout.ms": "30000", "socket.nagle.disable": "true",
                     "message.max.bytes": "16777216", "queue.buffering.max.messages": "200000",
-                    "queue.buffering.max.kbytes": "65536", "linger.ms": "5",
+                    "queue.buffering.max.kbytes": "65536", "linger.ms": "2",
                 ]), logger: logger)
         }
         self.partitions = Dictionary(topics.map { ($0.name, $0.partitions) }, uniquingKeysWith: { $1 })
@@ -50,7 +50,8 @@ package final class KafkaDeadLetterSink: DeadLetterSink {
     package func hurry() {
         // librdkafka does not linger while somebody flushes.
         self.producer.flush(milliseconds: 1)
-        if self.producer.outstanding > 0 { self.producer.nudge(milliseconds: 20) }
+        // That the question is asked helps; its answer may be held back itself.
+        if self.producer.outstanding > 0 { self.producer.nudge(milliseconds: 1) }
     }
 
     package func serve(milliseconds: Int, _ report: (SinkReport) -> Void) {

@@ -104,13 +104,17 @@ final class MemorySource: DeadLetterSource {
 /// Writes to a memory cluster; dies after so many records, as a process does that is killed.
 final class MemorySink: DeadLetterSink {
     private let cluster: MemoryCluster
-    private var waiting: [(record: Record, topic: String, partition: Int32, token: Int)] = []
+    private var waiting: [(record: Record, topic: String, partition: Int32, token: Int, rounds: Int)] = []
     private var left: Int
     private(set) var isDead = false
     /// Records that the broker will not take.
     var refuses: (Record, String) -> Bool = { _, _ in false }
     /// Records that fit in the queue.
     var room = 50
+    /// How many rounds a topic's records are on their way before the broker has them.
+    var rounds: [String: Int] = [:]
+    /// The most records of a topic that were on their way at once.
+    private(set) var mostOnTheirWay: [String: Int] = [:]
 
     init(_ cluster: MemoryCluster, diesAfter records: Int = .max) {
         self.cluster = cluster
@@ -125,7 +129,9 @@ final class MemorySink: DeadLetterSink {
         let copy = Record(
             topic: topic, partition: 0, offset: 0, timestamp: 1_777_888_900_000, bytes: record.bytes,
             headers: record.headers, key: record.key, value: record.value)
-        self.waiting.append((copy, topic, partition, token))
+        self.waiting.append((copy, topic, partition, token, self.rounds[topic] ?? 0))
+        self.mostOnTheirWay[topic] = max(
+            self.mostOnTheirWay[topic] ?? 0, self.waiting.count { $0.topic == topic })
         return true
     }
 
@@ -134,7 +140,12 @@ final class MemorySink: DeadLetterSink {
     func serve(milliseconds: Int, _ report: (SinkReport) -> Void) {
         let waiting = self.waiting
         self.waiting = []
-        for entry in waiting {
+        for var entry in waiting {
+            guard entry.rounds == 0 else {
+                entry.rounds -= 1
+                self.waiting.append(entry)
+                continue
+            }
             if self.left == 0 { self.isDead = true }
             guard !self.isDead else {
                 report(SinkReport(token: entry.token, partition: -1, offset: -1, failure: Self.death))
