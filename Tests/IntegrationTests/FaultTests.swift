@@ -15,6 +15,8 @@ extension IntegrationTests {
             _ lab: Lab, _ load: Load, options: [String] = [], settings: [String: String] = [:],
             trouble: (Program) throws -> Void
         ) throws -> Invariants {
+            var load = load
+            load.hasLongTail = true
             try lab.sender.send(load)
             let worker = try lab.worker(Self.options + options, settings: settings)
             defer { worker.killNow() }

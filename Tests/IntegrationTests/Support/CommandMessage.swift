@@ -47,6 +47,8 @@ struct Load: Sendable {
     var keys: Int
     /// Milliseconds that a handler takes, as JSON: a number or an object with `min` and `max`.
     var duration: String?
+    /// The last twenty take two seconds each: whoever makes trouble in the middle is in time, however slow he is.
+    var hasLongTail = false
 
     init(_ name: String, count: Int, keys: Int, duration: String? = nil) {
         self.name = name
@@ -56,7 +58,8 @@ struct Load: Sendable {
     }
 
     func message(_ index: Int) -> CommandMessage {
-        let wait = self.duration.map { #","durationMs":\#($0)"# } ?? ""
+        let duration = self.hasLongTail && index >= self.count - 20 ? "2000" : self.duration
+        let wait = duration.map { #","durationMs":\#($0)"# } ?? ""
         return CommandMessage(
             id: self.id(index), key: "\(self.name)-key-\(index % self.keys)",
             data: #"{"echo":{"row":\#(index / self.keys)}\#(wait)}"#, mode: index % 2 == 0 ? .binary : .structured)
