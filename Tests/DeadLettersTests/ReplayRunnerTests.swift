@@ -67,11 +67,12 @@ import Testing
 
     @Test(
         "Killed at any record and resumed: everything is sent, and twice at most the batch that was not confirmed",
-        arguments: 0..<100)
-    func killed(records: Int) throws {
+        arguments: 0..<100, [0, 50])
+    func killed(records: Int, rounds: Int) throws {
         let stage = ReplayStage()
         stage.fill(30)
         let sink = MemorySink(stage.cluster, diesAfter: records)
+        sink.rounds["lab.commands"] = rounds
         let job = try stage.job()
         guard (try? stage.run(job, sink: sink)) == nil else {
             #expect(stage.sent.count == 30, "it was done before it could be killed")
@@ -90,14 +91,15 @@ import Testing
         #expect(ended.counts.repeated <= 7)
     }
 
-    @Test("Killed again and again: each time one batch at most is repeated", arguments: [12, 14, 17, 23])
-    func killedOften(records: Int) throws {
+    @Test("Killed again and again: each time one batch at most is repeated", arguments: [12, 14, 17, 23], [0, 50])
+    func killedOften(records: Int, rounds: Int) throws {
         let stage = ReplayStage()
         stage.fill(60)
         var job = try stage.job()
         var kills = 0
         while true {
             let sink = MemorySink(stage.cluster, diesAfter: records + kills % 3)
+            sink.rounds["lab.commands"] = rounds
             if let ended = try? stage.run(job, sink: sink) {
                 #expect(ended.state == .finished && ended.counts.sent == 60)
                 break
@@ -127,6 +129,37 @@ import Testing
         #expect(job.state == .finished && stage.sent.count == 40)
         #expect(sink.mostOnTheirWay["lab.commands"] == 7)
         #expect(notedAtFirst == 1 + 2 * 7, "the job, and a note each as batches of one letter")
+    }
+
+    @Test("A job that is stopped takes the notes of what it has not sent back, and sends that when it is resumed")
+    func stoppedWithNotesAhead() throws {
+        let stage = ReplayStage()
+        stage.fill(40)
+        let sink = MemorySink(stage.cluster)
+        sink.rounds["lab.commands"] = 50
+        let cluster = stage.cluster
+        let stopped = try stage.run(
+            try stage.job(), sink: sink, isStopping: { !cluster.records("lab.commands").isEmpty })
+        #expect(stopped.state == .stopped && stopped.counts.sent == 7 && stage.sent.count == 7)
+        #expect(try stage.ledger().unconfirmed(of: "job-1").isEmpty)
+        let ended = try stage.run(try stage.resumed())
+        #expect(ended.state == .finished && ended.counts.sent == 40 && ended.counts.repeated == 0)
+        #expect(stage.sent.count == 40 && stage.sent.values.allSatisfy { $0 == 1 })
+    }
+
+    @Test("What a dead process had noted and somebody else has seen to since is left out")
+    func seenToByOthers() throws {
+        let stage = ReplayStage()
+        stage.fill(30)
+        let sink = MemorySink(stage.cluster, diesAfter: 1 + 2 * 7)
+        sink.rounds["lab.commands"] = 50
+        #expect(throws: DeadLetterError.self) { try stage.run(try stage.job(), sink: sink) }
+        #expect(try stage.ledger().unconfirmed(of: "job-1").count == 14 && stage.sent.isEmpty)
+        #expect(try stage.run(try stage.job("job-2")).counts.sent == 30)
+        let ended = try stage.run(try stage.resumed())
+        #expect(ended.state == .finished && ended.counts.sent == 0 && ended.counts.repeated == 0)
+        #expect(ended.counts.skipped == 30 && ended.counts.matched == 30)
+        #expect(stage.sent.count == 30 && stage.sent.values.allSatisfy { $0 == 1 })
     }
 
     @Test("A letter that was replayed too often is put aside, with its bytes untouched")
@@ -174,10 +207,12 @@ import Testing
         #expect(stage.sent.count == 24 && stage.sent.values.allSatisfy { $0 == 1 })
     }
 
-    @Test("Somebody's wish ends a job after its batch, for good")
-    func cancel() throws {
+    @Test("Somebody's wish ends a job after its batch, for good", arguments: [0, 50])
+    func cancel(rounds: Int) throws {
         let stage = ReplayStage()
         stage.fill(30)
+        let sink = MemorySink(stage.cluster)
+        sink.rounds["lab.commands"] = rounds
         let job = try stage.job()
         let cluster = stage.cluster
         stage.cluster.stored = { record in
@@ -190,7 +225,7 @@ import Testing
                     value: Letters.bytes(#"{"job":"job-1","at":2777889000000000,"actor":"boss","reason":"enough"}"#)),
                 topic: "lab.dlt.jobs")
         }
-        let ended = try stage.run(job)
+        let ended = try stage.run(job, sink: sink)
         #expect(ended.state == .cancelled && ended.note.contains("boss"))
         #expect(ended.counts.sent >= 10 && ended.counts.sent <= 10 + 7)
         #expect(throws: DeadLetterError.self) { try stage.resumed() }

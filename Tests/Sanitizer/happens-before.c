@@ -7,6 +7,8 @@
  * all that it reads of the other thread's would be reported; a task that is put to sleep first is not, as the runtime
  * tells of those itself.
  *
+ * One that is resumed between this library's look and the runtime's own may still be reported: a matter of nanoseconds.
+ *
  * This library, loaded before all others, stands in for the functions concerned, calls them, and notes that what one
  * thread did before it let go or resumed comes before what the next one does. A CheckedContinuation resumes inside the
  * runtime, out of reach: code that the sanitizer looks at uses the unsafe ones.

@@ -60,6 +60,14 @@ struct Flight: Sendable {
 
     var count: Int { self.places.count }
 
+    /// It is not to be sent any more; that much is to be noted.
+    mutating func giveUp() {
+        self.isSent = true
+        self.isConfirming = true
+        self.open = 0
+        self.items = []
+    }
+
     /// Gives the memory of letters back that are sent.
     mutating func forgetItems() { self.items = [] }
 

@@ -51,6 +51,8 @@ package final class ReplayRunner {
     var onlyLetter: DeadLetter?
     /// Letters that have an audit event of their own.
     var audited = 0
+    /// Letters that an earlier run had noted and that were seen to otherwise since.
+    private var leftOut = 0
     var lastProgress: Int64 = 0
     let started: Int64
     private var number: Int
@@ -122,6 +124,7 @@ package final class ReplayRunner {
             if self.needsOutcomes { try self.openWatch() }
             try self.takeUp()
             let (state, note) = try self.work()
+            try self.giveUpUnsent()
             try self.drain()
             self.job = self.job.ended(state, note: note, at: self.world.clock.wall())
         } catch {
@@ -237,20 +240,27 @@ package final class ReplayRunner {
         let rules = ReplayRules(filter: self.world.filter, options: self.job.options, targets: self.world.targets)
         var room = self.job.window
         for (index, batch) in ledger.unconfirmed(of: self.job.id).enumerated() {
+            // What would not have fit into the window was noted ahead, and not sent.
+            room -= batch.letters.count + batch.quarantined.count
+            let isPerhapsSent = room >= 0 || index == 0
             var items: [ReplayItem] = []
             var all = batch.letters
             all.formUnion(batch.quarantined)
             try self.load(all) { letter in
                 let place = letter.coordinate
+                // Somebody has done with it what was to be done, or what forbids it, since the process died.
+                let state = ledger.state(of: letter)
+                guard state == .parked || state == .replayed && self.job.options.again else {
+                    self.leftOut += 1
+                    return
+                }
                 let isParked = batch.quarantined.contains(partition: place.partition, offset: place.offset)
                 var item = ReplayItem(letter: letter, decision: isParked ? .quarantine : rules.target(of: letter))
                 guard item.target != nil || isParked else { return }
                 item.lane = self.feed.lane(of: letter)
                 items.append(item)
             }
-            // What would not have fit into the window was noted ahead, and not sent.
-            room -= items.count
-            if room >= 0 || index == 0 { self.job.counts.repeated += items.count }
+            if isPerhapsSent { self.job.counts.repeated += items.count }
             var flight = Flight(batch, items: items, keepsArrivals: self.watch != nil)
             flight.isNoted = true
             self.flights.append(flight)
@@ -272,7 +282,7 @@ package final class ReplayRunner {
         let found = self.feed.counts
         self.job.counts.scanned = found.scanned
         self.job.counts.matched = found.matched
-        self.job.counts.skipped = found.skipped
+        self.job.counts.skipped = found.skipped + self.leftOut
         self.job.counts.refused = found.refused
         self.job.counts.missing = found.missing
     }

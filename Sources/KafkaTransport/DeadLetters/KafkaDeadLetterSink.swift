@@ -2,6 +2,7 @@ import Commands
 import DeadLetters
 import KafkaClient
 import Logging
+import Processor
 
 /// Sends replayed letters, notes and events through an idempotent producer; one thread uses it.
 package final class KafkaDeadLetterSink: DeadLetterSink {
@@ -10,6 +11,7 @@ package final class KafkaDeadLetterSink: DeadLetterSink {
     /// The topics' numbers of partitions. librdkafka looks at every partition of every topic it was told of, again and
     /// again: so it is told of those that are written to, when they are.
     private let partitions: [String: Int32]
+    private var lastNudge: Int64 = 0
     private var last: (name: String, handle: KafkaProducer.TopicHandle?) = ("", nil)
 
     /// - Parameter topics: The cluster's topics that may be written to, with their numbers of partitions.
@@ -50,8 +52,11 @@ package final class KafkaDeadLetterSink: DeadLetterSink {
     package func hurry() {
         // librdkafka does not linger while somebody flushes.
         self.producer.flush(milliseconds: 1)
+        let now = EngineClock.system.monotonic()
+        guard self.producer.outstanding > 0, now - self.lastNudge > 30_000 else { return }
+        self.lastNudge = now
         // That the question is asked helps; its answer may be held back itself.
-        if self.producer.outstanding > 0 { self.producer.nudge(milliseconds: 1) }
+        self.producer.nudge(milliseconds: 1)
     }
 
     package func serve(milliseconds: Int, _ report: (SinkReport) -> Void) {

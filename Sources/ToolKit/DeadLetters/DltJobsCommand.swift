@@ -143,7 +143,7 @@ struct DltJobsResumeCommand: AsyncParsableCommand {
         commandName: "resume", abstract: "Take up a replay job that was stopped or cut off.",
         usage: "adjutant dlt jobs resume --bootstrap-servers <servers> --domain <domain> <job> [<options>]",
         discussion: """
-            Goes on with what the job has not sent, up to the end that it began with. A batch that was noted and never \
+            Goes on with what the job has not sent, up to the end that it began with. What was noted and never \
             confirmed is sent again, with the same ids; nothing else is sent twice. Exit codes as for `dlt replay`.
             """)
 

@@ -47,7 +47,7 @@ struct Load: Sendable {
     var keys: Int
     /// Milliseconds that a handler takes, as JSON: a number or an object with `min` and `max`.
     var duration: String?
-    /// The last twenty take two seconds each: whoever makes trouble in the middle is in time, however slow he is.
+    /// The last twenty take two seconds each, so that trouble in the middle is in time on a slow machine, too.
     var hasLongTail = false
 
     init(_ name: String, count: Int, keys: Int, duration: String? = nil) {

@@ -167,7 +167,7 @@ import Testing
         harness.broker.send("c-1")
         // Due long ago; the attempt that was made counts.
         await harness.until("test.audit", has: 3)
-        await harness.advance(clock, running) { harness.broker.records("test.audit").count == 4 }
+        await harness.advance(clock, running) { harness.broker.records("test.audit").count >= 4 }
         try await running.stop()
         #expect(harness.journal.value.attempts("c-1") == [2])
         #expect(Self.kinds(harness.broker) == ["succeeded", "duplicate", "retried", "succeeded"])
