@@ -11,7 +11,9 @@ package final class KafkaDeadLetterSink: DeadLetterSink {
     /// The topics' numbers of partitions. librdkafka looks at every partition of every topic it was told of, again and
     /// again: so it is told of those that are written to, when they are.
     private let partitions: [String: Int32]
+    /// Monotonic microseconds of the last nudge, and the least to the next: longer and longer while nothing comes of it.
     private var lastNudge: Int64 = 0
+    private var nudgePause = KafkaDeadLetterSink.shortestPause
     private var last: (name: String, handle: KafkaProducer.TopicHandle?) = ("", nil)
 
     /// - Parameter topics: The cluster's topics that may be written to, with their numbers of partitions.
@@ -49,12 +51,15 @@ package final class KafkaDeadLetterSink: DeadLetterSink {
         }
     }
 
+    private static let shortestPause: Int64 = 5_000
+
     package func hurry() {
         // librdkafka does not linger while somebody flushes.
         self.producer.flush(milliseconds: 1)
         let now = EngineClock.system.monotonic()
-        guard self.producer.outstanding > 0, now - self.lastNudge > 30_000 else { return }
+        guard self.producer.outstanding > 0, now - self.lastNudge >= self.nudgePause else { return }
         self.lastNudge = now
+        self.nudgePause = min(self.nudgePause * 2, 1_000_000)
         // That the question is asked helps; its answer may be held back itself.
         self.producer.nudge(milliseconds: 1)
     }
@@ -64,7 +69,10 @@ package final class KafkaDeadLetterSink: DeadLetterSink {
         defer { self.trouble = trouble }
         var milliseconds = milliseconds
         // Reports come by the partition: those that are there are taken together.
-        while self.serve(milliseconds, &trouble, report) > 0 { milliseconds = 0 }
+        while self.serve(milliseconds, &trouble, report) > 0 {
+            milliseconds = 0
+            self.nudgePause = Self.shortestPause
+        }
     }
 
     private func serve(_ milliseconds: Int, _ trouble: inout String?, _ report: (SinkReport) -> Void) -> Int {
