@@ -323,10 +323,14 @@ package final class KafkaProducer: Sendable {
     ///
     /// Brokers whose sockets wait for acknowledgements, as the embedded one's do, hold the last of several small answers
     /// back for some 40 ms, unless the client sends something.
-    package func nudge(milliseconds: Int) {
+    ///
+    /// - Returns: Whether the answer came in time.
+    package func nudge(milliseconds: Int) -> Bool {
         var result: UnsafePointer<rd_kafka_metadata>?
         rd_kafka_metadata(self.handle.pointer, 0, nil, &result, Int32(clamping: milliseconds))
-        if let result { rd_kafka_metadata_destroy(result) }
+        guard let result else { return false }
+        rd_kafka_metadata_destroy(result)
+        return true
     }
 
     /// Drops what is queued and on its way; each gets its report.

@@ -11,9 +11,9 @@ package final class KafkaDeadLetterSink: DeadLetterSink {
     /// The topics' numbers of partitions. librdkafka looks at every partition of every topic it was told of, again and
     /// again: so it is told of those that are written to, when they are.
     private let partitions: [String: Int32]
-    /// Monotonic microseconds of the last nudge, and the least to the next: longer and longer while nothing comes of it.
+    /// Monotonic microseconds of the last nudge, and the least to the next: longer and longer while no answer comes.
     private var lastNudge: Int64 = 0
-    private var nudgePause = KafkaDeadLetterSink.shortestPause
+    private var nudgePause: Int64 = 0
     private var last: (name: String, handle: KafkaProducer.TopicHandle?) = ("", nil)
 
     /// - Parameter topics: The cluster's topics that may be written to, with their numbers of partitions.
@@ -51,17 +51,15 @@ package final class KafkaDeadLetterSink: DeadLetterSink {
         }
     }
 
-    private static let shortestPause: Int64 = 5_000
-
     package func hurry() {
         // librdkafka does not linger while somebody flushes.
         self.producer.flush(milliseconds: 1)
         let now = EngineClock.system.monotonic()
         guard self.producer.outstanding > 0, now - self.lastNudge >= self.nudgePause else { return }
         self.lastNudge = now
-        self.nudgePause = min(self.nudgePause * 2, 1_000_000)
-        // That the question is asked helps; its answer may be held back itself.
-        self.producer.nudge(milliseconds: 1)
+        // That the question is asked helps; its answer may be held back itself. Brokers that are far away get fewer.
+        let isAnswered = self.producer.nudge(milliseconds: 1)
+        self.nudgePause = isAnswered ? 0 : min(max(self.nudgePause * 2, 1_000), 1_000_000)
     }
 
     package func serve(milliseconds: Int, _ report: (SinkReport) -> Void) {
@@ -71,7 +69,7 @@ package final class KafkaDeadLetterSink: DeadLetterSink {
         // Reports come by the partition: those that are there are taken together.
         while self.serve(milliseconds, &trouble, report) > 0 {
             milliseconds = 0
-            self.nudgePause = Self.shortestPause
+            self.nudgePause = min(self.nudgePause, 5_000)
         }
     }
 
