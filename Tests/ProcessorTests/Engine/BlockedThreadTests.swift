@@ -37,6 +37,10 @@ import Testing
         }
     }
 
+    private func untilBlocked(_ count: Int, _ running: RunningEngine) async {
+        while running.engine.gauges().blockedThreads != count, !Task.isCancelled { await Task.yield() }
+    }
+
     /// Ends what still blocks, so that no thread outlives the test.
     private func unblock(_ count: Int) { for _ in 0..<count { self.blockade.signal() } }
 
@@ -48,16 +52,16 @@ import Testing
         for index in 0..<20 { harness.broker.send("c-\(index)", key: "k-\(index % 3)") }
         await self.pass(1100, clock, running)
         await harness.until("test.results", has: 20)
-        #expect(running.engine.gauges().blockedThreads == 2)
+        await self.untilBlocked(2, running)
         // More of them: each is replaced in its turn.
         await self.block(harness, 2..<4, clock, running)
         harness.broker.send("d", key: "d")
         await self.pass(1100, clock, running)
         await harness.until("test.results", has: 21)
-        #expect(running.engine.gauges().blockedThreads == 4)
+        await self.untilBlocked(4, running)
         self.unblock(4)
         await harness.until("test.results", has: 25)
-        while running.engine.gauges().blockedThreads > 0, !Task.isCancelled { await Task.yield() }
+        await self.untilBlocked(0, running)
         try await running.stop()
         #expect(running.engine.counters.blockedThreads.load(ordering: .relaxed) == 4)
         #expect(harness.journal.value.overlaps == [])

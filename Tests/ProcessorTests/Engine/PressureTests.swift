@@ -70,7 +70,7 @@ import Testing
         running.source.setBatchLimit(4)
         running.source.post(.assigned(harness.inputs))
         await harness.until("test.results", has: 60)
-        #expect(running.source.log.value.paused == [TopicPartition("test.commands", 0)])
+        await running.source.log.until { $0.paused == [TopicPartition("test.commands", 0)] }
         #expect(running.source.log.value.delivered < 60 + 16)
         harness.gate.open("hung")
         await harness.until("test.results", has: 90)
