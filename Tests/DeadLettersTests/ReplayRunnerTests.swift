@@ -71,8 +71,7 @@ import Testing
     func killed(records: Int, rounds: Int) throws {
         let stage = ReplayStage()
         stage.fill(30)
-        let sink = MemorySink(stage.cluster, diesAfter: records)
-        sink.rounds["lab.commands"] = rounds
+        let sink = MemorySink(stage.cluster, diesAfter: records, rounds: rounds)
         let job = try stage.job()
         guard (try? stage.run(job, sink: sink)) == nil else {
             #expect(stage.sent.count == 30, "it was done before it could be killed")
@@ -98,8 +97,7 @@ import Testing
         var job = try stage.job()
         var kills = 0
         while true {
-            let sink = MemorySink(stage.cluster, diesAfter: records + kills % 3)
-            sink.rounds["lab.commands"] = rounds
+            let sink = MemorySink(stage.cluster, diesAfter: records + kills % 3, rounds: rounds)
             if let ended = try? stage.run(job, sink: sink) {
                 #expect(ended.state == .finished && ended.counts.sent == 60)
                 break
@@ -118,8 +116,7 @@ import Testing
     func notesAhead() throws {
         let stage = ReplayStage()
         stage.fill(40)
-        let sink = MemorySink(stage.cluster)
-        sink.rounds["lab.commands"] = 50
+        let sink = MemorySink(stage.cluster, rounds: 50)
         var notedAtFirst: Int?
         sink.refuses = { _, topic in
             if topic == "lab.commands" { notedAtFirst = notedAtFirst ?? stage.cluster.records("lab.dlt.jobs").count }
@@ -127,7 +124,7 @@ import Testing
         }
         let job = try stage.run(try stage.job(), sink: sink)
         #expect(job.state == .finished && stage.sent.count == 40)
-        #expect(sink.mostOnTheirWay["lab.commands"] == 7)
+        #expect(sink.mostOnTheirWay == 7)
         #expect(notedAtFirst == 1 + 2 * 7, "the job, and a note each as batches of one letter")
     }
 
@@ -135,8 +132,7 @@ import Testing
     func stoppedWithNotesAhead() throws {
         let stage = ReplayStage()
         stage.fill(40)
-        let sink = MemorySink(stage.cluster)
-        sink.rounds["lab.commands"] = 50
+        let sink = MemorySink(stage.cluster, rounds: 50)
         let cluster = stage.cluster
         let stopped = try stage.run(
             try stage.job(), sink: sink, isStopping: { !cluster.records("lab.commands").isEmpty })
@@ -151,8 +147,7 @@ import Testing
     func seenToByOthers() throws {
         let stage = ReplayStage()
         stage.fill(30)
-        let sink = MemorySink(stage.cluster, diesAfter: 1 + 2 * 7)
-        sink.rounds["lab.commands"] = 50
+        let sink = MemorySink(stage.cluster, diesAfter: 1 + 2 * 7, rounds: 50)
         #expect(throws: DeadLetterError.self) { try stage.run(try stage.job(), sink: sink) }
         #expect(try stage.ledger().unconfirmed(of: "job-1").count == 14 && stage.sent.isEmpty)
         #expect(try stage.run(try stage.job("job-2")).counts.sent == 30)
@@ -211,8 +206,7 @@ import Testing
     func cancel(rounds: Int) throws {
         let stage = ReplayStage()
         stage.fill(30)
-        let sink = MemorySink(stage.cluster)
-        sink.rounds["lab.commands"] = rounds
+        let sink = MemorySink(stage.cluster, rounds: rounds)
         let job = try stage.job()
         let cluster = stage.cluster
         stage.cluster.stored = { record in

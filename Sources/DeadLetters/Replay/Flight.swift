@@ -7,7 +7,7 @@ struct Flight: Sendable {
     let intent: BatchRecord
     /// Its letters; none once nobody needs them any more.
     private(set) var items: [ReplayItem]
-    private let places: [Place]
+    private var places: [Place]
     let bytes: Int
     /// Letters that are put aside.
     let parked: Int
@@ -60,12 +60,12 @@ struct Flight: Sendable {
 
     var count: Int { self.places.count }
 
-    /// It is not to be sent any more; that much is to be noted.
+    /// Nothing of it is to be sent any more: what is left to do is to note that nothing was.
     mutating func giveUp() {
         self.isSent = true
-        self.isConfirming = true
         self.open = 0
         self.items = []
+        self.places = []
     }
 
     /// Gives the memory of letters back that are sent.

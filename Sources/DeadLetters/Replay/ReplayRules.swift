@@ -50,20 +50,24 @@ package struct ReplayRules: Sendable {
     /// What to do with a letter that the filter lets through; nil for others.
     package mutating func decide(_ letter: DeadLetter, _ state: LetterState) -> ReplayDecision? {
         guard self.matches(letter, state) else { return nil }
-        switch state {
-        case .parked: break
-        case .replayed:
-            if !self.options.again { return .skip(.replayed) }
-        case .resolved: return .skip(.resolved)
-        case .discarded: return .skip(.discarded)
-        case .quarantined: return .skip(.quarantined)
-        }
+        if let reason = self.skip(state) { return .skip(reason) }
         // A worker that died between the letter and its commit gave the same command up twice.
         let origin = letter.originHash
         let decision = letter.replays >= self.options.maxReplays ? .quarantine : self.target(of: letter)
         guard let origin else { return decision }
         if case .send = decision { return self.origins.insert(origin) ? decision : .skip(.duplicate) }
         return self.origins.contains(origin) ? .skip(.duplicate) : decision
+    }
+
+    /// Why a letter in the state is left out; nil when it is not.
+    package func skip(_ state: LetterState) -> ReplayDecision.Skip? {
+        switch state {
+        case .parked: nil
+        case .replayed: self.options.again ? nil : .replayed
+        case .resolved: .resolved
+        case .discarded: .discarded
+        case .quarantined: .quarantined
+        }
     }
 
     /// A letter that this job has sent before: another one of the same command is not sent as well.

@@ -24,16 +24,8 @@ extension ReplayRunner {
 
     /// Takes the notes back of batches that are not sent: their letters stay parked, and whoever resumes the job chooses
     /// them anew.
-    func giveUpUnsent() throws {
-        for index in self.flights.indices where !self.flights[index].isSent {
-            self.flights[index].giveUp()
-            let flight = self.flights[index]
-            let nothing = BatchRecord(
-                job: self.job.id, number: flight.number, phase: .done, at: self.world.clock.wall(),
-                topic: self.job.topic)
-            try LedgerWriter.write(nothing, into: &self.draft)
-            try self.queueToLedger(.done(flight: flight.number))
-        }
+    func giveUpUnsent() {
+        for index in self.flights.indices where !self.flights[index].isSent { self.flights[index].giveUp() }
     }
 
     /// Waits until everything that was noted is sent, has arrived, and is noted as such.

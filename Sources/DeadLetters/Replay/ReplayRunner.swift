@@ -124,7 +124,7 @@ package final class ReplayRunner {
             if self.needsOutcomes { try self.openWatch() }
             try self.takeUp()
             let (state, note) = try self.work()
-            try self.giveUpUnsent()
+            self.giveUpUnsent()
             try self.drain()
             self.job = self.job.ended(state, note: note, at: self.world.clock.wall())
         } catch {
@@ -249,8 +249,7 @@ package final class ReplayRunner {
             try self.load(all) { letter in
                 let place = letter.coordinate
                 // Somebody has done with it what was to be done, or what forbids it, since the process died.
-                let state = ledger.state(of: letter)
-                guard state == .parked || state == .replayed && self.job.options.again else {
+                guard rules.skip(ledger.state(of: letter)) == nil else {
                     self.leftOut += 1
                     return
                 }

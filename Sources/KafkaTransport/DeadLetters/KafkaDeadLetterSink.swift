@@ -11,7 +11,8 @@ package final class KafkaDeadLetterSink: DeadLetterSink {
     /// The topics' numbers of partitions. librdkafka looks at every partition of every topic it was told of, again and
     /// again: so it is told of those that are written to, when they are.
     private let partitions: [String: Int32]
-    /// Monotonic microseconds of the last nudge, and the least to the next: longer and longer while no answer comes.
+    /// Monotonic microseconds of the last nudge, and the least to the next: longer and longer while no answer comes, and
+    /// 5 ms at most while reports do.
     private var lastNudge: Int64 = 0
     private var nudgePause: Int64 = 0
     private var last: (name: String, handle: KafkaProducer.TopicHandle?) = ("", nil)

@@ -144,7 +144,8 @@ struct DltJobsResumeCommand: AsyncParsableCommand {
         usage: "adjutant dlt jobs resume --bootstrap-servers <servers> --domain <domain> <job> [<options>]",
         discussion: """
             Goes on with what the job has not sent, up to the end that it began with. What was noted and never \
-            confirmed is sent again, with the same ids; nothing else is sent twice. Exit codes as for `dlt replay`.
+            confirmed is sent, perhaps for a second time, with the same ids; nothing else is sent twice. Exit codes as \
+            for `dlt replay`.
             """)
 
     @OptionGroup var options: DltOptions

@@ -111,14 +111,16 @@ final class MemorySink: DeadLetterSink {
     var refuses: (Record, String) -> Bool = { _, _ in false }
     /// Records that fit in the queue.
     var room = 50
-    /// How many rounds a topic's records are on their way before the broker has them.
-    var rounds: [String: Int] = [:]
-    /// The most records of a topic that were on their way at once.
-    private(set) var mostOnTheirWay: [String: Int] = [:]
+    /// How many rounds commands are on their way before the broker has them.
+    private let rounds: Int
+    /// The most commands that were on their way at once.
+    private(set) var mostOnTheirWay = 0
+    private static let commands = "lab.commands"
 
-    init(_ cluster: MemoryCluster, diesAfter records: Int = .max) {
+    init(_ cluster: MemoryCluster, diesAfter records: Int = .max, rounds: Int = 0) {
         self.cluster = cluster
         self.left = records
+        self.rounds = rounds
     }
 
     private static let death = SinkFailure(isOfRecord: false, error: DeadLetterError(.unreachable, "killed"))
@@ -129,9 +131,8 @@ final class MemorySink: DeadLetterSink {
         let copy = Record(
             topic: topic, partition: 0, offset: 0, timestamp: 1_777_888_900_000, bytes: record.bytes,
             headers: record.headers, key: record.key, value: record.value)
-        self.waiting.append((copy, topic, partition, token, self.rounds[topic] ?? 0))
-        self.mostOnTheirWay[topic] = max(
-            self.mostOnTheirWay[topic] ?? 0, self.waiting.count { $0.topic == topic })
+        self.waiting.append((copy, topic, partition, token, topic == Self.commands ? self.rounds : 0))
+        self.mostOnTheirWay = max(self.mostOnTheirWay, self.waiting.count { $0.topic == Self.commands })
         return true
     }
 

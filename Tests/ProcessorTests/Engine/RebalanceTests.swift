@@ -12,8 +12,7 @@ import Testing
         let running = await harness.start()
         await harness.journal.until { $0.starts.count == 3 }
         running.source.post(.revoked(harness.inputs, lost: false))
-        let polls = running.source.log.read { $0.polls }
-        await running.source.log.until { $0.polls > polls + 3 }
+        await harness.turns(running)
         #expect(running.source.log.value.released.isEmpty)
         for id in ["c-0", "c-2", "c-3"] { harness.gate.open(id) }
         await running.source.log.until { $0.released.count == 3 }
