@@ -147,6 +147,8 @@ extension Engine {
         self.dropParked(&state, of: partitions)
         if let commitWithin { self.commitSynchronously(partitions, within: commitWithin) }
         self.dispatcher.withLock { $0.remove(partitions) }
+        // What was dropped may have given its lane's turn to a command of another partition.
+        self.executor.nudge()
         do {
             try self.source.release(partitions)
         } catch {
@@ -193,7 +195,7 @@ extension Engine {
             return false
         }
         self.park(self.dispatcher.withLock { $0.takeTriedOfEndingSlots() }, &state)
-        let isQuiet = state.parking.isEmpty && self.dispatcher.withLock { $0.running == 0 && $0.settling == 0 }
+        let isQuiet = state.parking.isEmpty && self.dispatcher.withLock { $0.isQuiet }
         guard isQuiet || now >= deadline else { return false }
         if !isQuiet {
             self.logger.warning("the grace period is over: commands that still run will run again elsewhere")

@@ -74,13 +74,20 @@ extension Dispatcher {
         return self.stopWaiting { isEnding || $0.slot.state != .active }
     }
 
-    /// Whether nothing of the partitions runs or waits for an acknowledgement.
+    /// Whether nothing of the partitions runs, waits for an acknowledgement, or is to be sent to a retry topic.
+    ///
+    /// The last, because an attempt may fail after ``takeTriedOfEndingSlots()`` and before this question: nothing runs
+    /// any more then, and yet its command, and with it its lane, waits to be taken from `ending`.
     func isQuiet(_ partitions: [TopicPartition]) -> Bool {
-        partitions.allSatisfy { partition in
+        let isEnded = partitions.allSatisfy { partition in
             guard let slot = self.slots[partition] else { return true }
             return slot.running == 0 && slot.settling == 0
         }
+        return isEnded && !self.ending.contains { partitions.contains($0.slot.partition) }
     }
+
+    /// The same of all partitions.
+    var isQuiet: Bool { self.running == 0 && self.settling == 0 && self.ending.isEmpty }
 
     /// Forgets revoked partitions. What still runs of them finds its slot gone.
     mutating func remove(_ partitions: [TopicPartition]) {
@@ -91,6 +98,10 @@ extension Dispatcher {
             for work in slot.stuck { self.forget(work) }
             slot.stuck.removeAll()
         }
+        // Their time is up before they were sent anywhere: the next owner runs them. Their lanes go on.
+        let late = self.ending.filter { $0.slot.state == .gone }
+        self.ending.removeAll { $0.slot.state == .gone }
+        for work in late { self.drop(work) }
         self.forgetLastSlot()
     }
 

@@ -121,9 +121,13 @@ import Testing
             if lost { self.stage.dispatcher.remove([slot.partition]) } else { self.revoking.append(slot) }
         }
 
-        func advanceRevoke(force: Bool) {
+        /// Apart from what follows: attempts may end in between.
+        func parkTried() {
+            if !self.revoking.isEmpty { self.park(self.stage.dispatcher.takeTriedOfEndingSlots()) }
+        }
+
+        func endRevoke(force: Bool) {
             guard let slot = self.revoking.first else { return }
-            self.park(self.stage.dispatcher.takeTriedOfEndingSlots())
             guard force || self.stage.dispatcher.isQuiet([slot.partition]) else { return }
             self.stage.dispatcher.remove([slot.partition])
             self.revoking.removeFirst()
@@ -148,7 +152,8 @@ import Testing
             case 68..<85: run.acknowledge()
             case 85..<92: run.tick()
             case 92: run.revoke()
-            case 93..<96: run.advanceRevoke(force: Int.random(in: 0..<10, using: &run.random) == 0)
+            case 93..<95: run.parkTried()
+            case 95..<97: run.endRevoke(force: Int.random(in: 0..<10, using: &run.random) == 0)
             default: run.assign()
             }
             try #require(run.stage.dispatcher.inFlight >= 0 && run.stage.dispatcher.running == run.running.count)
@@ -160,7 +165,7 @@ import Testing
 
     /// To the end, with everything that is there.
     private func finish(_ run: Run) throws {
-        while !run.revoking.isEmpty { run.advanceRevoke(force: true) }
+        while !run.revoking.isEmpty { run.endRevoke(force: true) }
         for _ in 0..<10_000 {
             run.tick()
             run.take()

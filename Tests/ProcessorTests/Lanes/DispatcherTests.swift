@@ -126,6 +126,39 @@ import Testing
         #expect(stage.dispatcher.takeTriedOfEndingSlots().map(\.record.offset) == [0])
     }
 
+    /// The last attempt fails after the intake looked for such commands, and before it asks whether anything is left.
+    @Test func aRetryAtTheEndOfARevokeIsNotForgotten() throws {
+        let stage = try Stage()
+        let slot = stage.assign()
+        let work = stage.accept(slot, lane: 1)
+        _ = stage.take()
+        _ = stage.dispatcher.revoke([slot.partition], lost: false)
+        #expect(stage.dispatcher.takeTriedOfEndingSlots().isEmpty)
+        stage.retryInPlace(work, due: 5)
+        #expect(!stage.dispatcher.isQuiet([slot.partition]))
+        #expect(!stage.dispatcher.isQuiet)
+        let tried = stage.dispatcher.takeTriedOfEndingSlots()
+        #expect(tried.map(\.record.offset) == [0])
+        stage.park(tried)
+        stage.acknowledge(work)
+        #expect(stage.dispatcher.isQuiet([slot.partition]))
+        #expect(stage.dispatcher.isQuiet)
+    }
+
+    /// The revoke's time is up just then: the lane goes on with what comes after the partition's return.
+    @Test func aRetryThatNobodyTookKeepsNoLane() throws {
+        let stage = try Stage()
+        let slot = stage.assign()
+        let work = stage.accept(slot, lane: 1)
+        _ = stage.take()
+        _ = stage.dispatcher.revoke([slot.partition], lost: false)
+        stage.retryInPlace(work, due: 5)
+        stage.dispatcher.remove([slot.partition])
+        #expect(stage.dispatcher.remains == "")
+        let next = stage.accept(stage.assign(), lane: 1)
+        #expect(stage.take() === next)
+    }
+
     /// Released from its wait, and not yet taken, when the stop or the revoke comes.
     @Test(arguments: [false, true]) func aRetryInTheReadyQueueIsFound(stops: Bool) throws {
         let stage = try Stage()
