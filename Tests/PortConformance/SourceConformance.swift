@@ -30,7 +30,8 @@ package struct SourceStage {
 package enum SourceConformance: String, CaseIterable, Sendable {
     case nothingArrivesBeforeTheBegin, recordsArriveInOrderAndWhole, readingBeginsAtTheOffset, aPollKeepsToItsLimits
     case aPauseHoldsItsPartitionOnly, aPauseInTheMiddleLosesAndRepeatsNothing, commitsAreThereAgain
-    case aCommitIsAnsweredLater, wakingEndsThePoll, whatIsReleasedBringsNothing
+    case aCommitIsAnsweredLater, wakingEndsThePoll, whatIsReleasedBringsNothing, aReleaseEndsThePause
+    case wakingAfterTheCloseIsHarmless
 
     package func run(on stage: SourceStage) throws {
         defer { stage.close() }
@@ -46,8 +47,11 @@ package enum SourceConformance: String, CaseIterable, Sendable {
         case .aCommitIsAnsweredLater: try run.aCommitIsAnsweredLater()
         case .wakingEndsThePoll: try run.wakingEndsThePoll()
         case .whatIsReleasedBringsNothing: try run.whatIsReleasedBringsNothing()
+        case .aReleaseEndsThePause: try run.aReleaseEndsThePause()
+        case .wakingAfterTheCloseIsHarmless: try run.begin()
         }
         run.source.close()
+        if self == .wakingAfterTheCloseIsHarmless { for _ in 0..<100 { run.source.wake() } }
     }
 }
 
@@ -108,7 +112,7 @@ private final class SourceRun {
     }
 
     /// Takes both partitions on.
-    private func begin(at offset: Int64? = nil) throws {
+    func begin(at offset: Int64? = nil) throws {
         try self.waitForPartitions()
         try self.source.begin(self.both.map { (partition: $0, offset: offset) })
     }
@@ -254,5 +258,29 @@ private final class SourceRun {
         for _ in 0..<15 { self.poll() }
         let after = self.arrived.values.reduce(0) { $0 + $1.count }
         try check(after == before, "\(after - before) records of released partitions")
+    }
+
+    /// What was paused when the group took it away is read again when the group gives it back.
+    func aReleaseEndsThePause() throws {
+        for partition: Int32 in 0...1 { try self.send(partition, 0..<50) }
+        try self.begin()
+        try self.poll("some records", limit: PollLimit(records: 5, bytes: 1 << 20)) { !self.arrived.isEmpty }
+        self.source.pause(self.both)
+        try self.quiet("while they are paused", [0, 1])
+        try self.source.release(self.both)
+        for _ in 0..<5 { self.poll() }
+        let next = (0...1).map { Int64(self.numbers(Int32($0)).count) }
+        try self.source.begin(self.both.map { (partition: $0, offset: next[Int($0.partition)]) })
+        try self.poll("the rest after the return") { self.numbers(0).count >= 50 && self.numbers(1).count >= 50 }
+        for partition: Int32 in 0...1 {
+            try check(
+                self.numbers(partition) == Array(0..<50), "after the return came \(self.numbers(partition))")
+        }
+        // And a pause works as before.
+        self.source.pause([self.place(0)])
+        try self.send(0, 50..<60)
+        try self.quiet("while it is paused again", [0])
+        self.source.resume([self.place(0)])
+        try self.poll("what came meanwhile") { self.numbers(0).count >= 60 }
     }
 }

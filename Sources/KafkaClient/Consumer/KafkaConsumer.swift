@@ -26,6 +26,8 @@ package final class KafkaConsumer: Sendable {
     private let reader = RecordReader()
     private let waker: FetchWaker?
     private let assigned = Mutex<Set<KafkaPartition>>([])
+    /// What ``pause(_:)`` was called for and ``resume(_:)`` not; librdkafka does not tell.
+    private let paused = Mutex<Set<KafkaPartition>>([])
 
     /// - Parameter configuration: `bootstrap.servers` and `group.id` at least; commits are explicit whatever it says.
     package init(configuration: KafkaConfiguration, logger: Logger) throws(KafkaError) {
@@ -157,7 +159,7 @@ package final class KafkaConsumer: Sendable {
                 try KafkaError.check(rd_kafka_assign(self.handle.pointer, list), doing: "cannot take partitions on")
             }
         }
-        self.watch { $0.formUnion(partitions.map { KafkaPartition(topic: $0.topic, partition: $0.partition) }) }
+        self.watch { $0.formUnion(partitions.map(\.place)) }
     }
 
     /// Tells the waker which leaders there are to keep awake. Blocks a little.
@@ -170,10 +172,19 @@ package final class KafkaConsumer: Sendable {
         waker.watch(self.metadata.onePerLeader(partitions, milliseconds: 2000))
     }
 
-    /// Answers a revoke.
+    /// Answers a revoke. The partitions' pauses end.
+    ///
+    /// For librdkafka a pause outlives the assignment: a partition that comes back later would be fetched no more. They
+    /// are ended before, not after it comes back: a pause or its end right behind an assignment can undo the
+    /// assignment's start of fetching.
     package func unassign(_ partitions: [KafkaPartition]) throws(KafkaError) {
+        let isCooperative = self.isCooperative
+        let paused = self.paused.withLock { paused in
+            isCooperative ? paused.intersection(partitions.map(\.place)) : paused
+        }
+        if !paused.isEmpty { self.resume(Array(paused)) }
         try PartitionList.with(partitions) { (list) throws(KafkaError) in
-            if self.isCooperative {
+            if isCooperative {
                 if let error = rd_kafka_incremental_unassign(self.handle.pointer, list) {
                     throw KafkaError(consuming: error, doing: "cannot give partitions up")
                 }
@@ -181,15 +192,17 @@ package final class KafkaConsumer: Sendable {
                 try KafkaError.check(rd_kafka_assign(self.handle.pointer, nil), doing: "cannot give partitions up")
             }
         }
-        self.watch { $0.subtract(partitions.map { KafkaPartition(topic: $0.topic, partition: $0.partition) }) }
+        self.watch { $0.subtract(partitions.map(\.place)) }
     }
 
     package func pause(_ partitions: [KafkaPartition]) {
+        self.paused.withLock { $0.formUnion(partitions.map(\.place)) }
         _ = PartitionList.with(partitions) { rd_kafka_pause_partitions(self.handle.pointer, $0) }
     }
 
     /// Only for partitions that are paused: librdkafka before 2.4 may jump back otherwise.
     package func resume(_ partitions: [KafkaPartition]) {
+        self.paused.withLock { $0.subtract(partitions.map(\.place)) }
         _ = PartitionList.with(partitions) { rd_kafka_resume_partitions(self.handle.pointer, $0) }
     }
 
@@ -358,8 +371,13 @@ extension KafkaConsumer {
 
     /// Keeps what is read outside a group coming at full speed while the queue is full now and then. Blocks a little.
     package func keepFetching(_ partitions: [KafkaPartition]) {
-        self.watch { $0.formUnion(partitions.map { KafkaPartition(topic: $0.topic, partition: $0.partition) }) }
+        self.watch { $0.formUnion(partitions.map(\.place)) }
     }
 
     package var metadata: KafkaMetadata { KafkaMetadata(handle: self.handle) }
+}
+
+extension KafkaPartition {
+    /// The partition alone, without an offset.
+    fileprivate var place: KafkaPartition { KafkaPartition(topic: self.topic, partition: self.partition) }
 }

@@ -5,7 +5,7 @@ import Synchronization
 /// Owns one `rd_kafka_t` and the queue on which everything about it arrives.
 ///
 /// `@unchecked Sendable`: `rd_kafka_t` and queues are thread-safe by librdkafka's promise; the pointers never change, and
-/// `destroy` is called once, by the owner, when no other call is under way.
+/// `destroy` is called by the owner, when no other call is under way but those of ``whileAlive(_:)``.
 package final class KafkaHandle: @unchecked Sendable {
     package enum Kind: Sendable { case consumer, producer }
 
@@ -37,8 +37,11 @@ package final class KafkaHandle: @unchecked Sendable {
         rd_kafka_set_log_queue(pointer, self.queue)
     }
 
-    /// Makes a thread that waits on the queue return; from any thread.
-    func wake() { rd_kafka_queue_yield(self.queue) }
+    /// Makes a thread that waits on the queue return; from any thread, also when the handle is gone already.
+    func wake() { self.whileAlive { rd_kafka_queue_yield(self.queue) } }
+
+    /// For what may come while the owner destroys the handle: it is done before, or not at all.
+    func whileAlive(_ body: () -> Void) { self.isDestroyed.withLock { if !$0 { body() } } }
 
     /// Frees everything. Blocks while librdkafka's threads end; for ever if a message or an event is still held.
     func destroy(immediately: Bool = false) {

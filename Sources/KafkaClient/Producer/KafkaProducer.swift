@@ -335,7 +335,9 @@ package final class KafkaProducer: Sendable {
 
     /// Drops what is queued and on its way; each gets its report.
     package func purge() {
-        rd_kafka_purge(self.handle.pointer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
+        self.handle.whileAlive {
+            rd_kafka_purge(self.handle.pointer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
+        }
     }
 
     package func wake() { self.handle.wake() }

@@ -108,7 +108,7 @@ package protocol CommandSource: AnyObject, Sendable {
     func committed(_ partitions: [TopicPartition]) throws -> [CommittedOffset]
     /// Starts reading newly assigned partitions: at the offset, or at the beginning where it is nil.
     func begin(_ partitions: [(partition: TopicPartition, offset: Int64?)]) throws
-    /// Gives up revoked partitions.
+    /// Gives up revoked partitions; their pauses end.
     func release(_ partitions: [TopicPartition]) throws
     func pause(_ partitions: [TopicPartition])
     func resume(_ partitions: [TopicPartition])

@@ -106,15 +106,15 @@ final class MemorySource: CommandSource, @unchecked Sendable {
                 self.positions[place] = log.firstIndex { $0.offset >= offset ?? 0 } ?? log.count
             }
         }
-        self.log.update { log in
-            log.begun += partitions.map(\.partition)
-            log.paused.subtract(partitions.map(\.partition))
-        }
+        self.log.update { $0.begun += partitions.map(\.partition) }
     }
 
     func release(_ partitions: [TopicPartition]) throws {
         self.locked { for place in partitions { self.positions[place] = nil } }
-        self.log.update { $0.released += partitions }
+        self.log.update {
+            $0.released += partitions
+            $0.paused.subtract(partitions)
+        }
     }
 
     func pause(_ partitions: [TopicPartition]) {
