@@ -25,6 +25,16 @@ extension IntegrationTests {
             }
         }
 
+        /// librdkafka keeps a partition's pause beyond its revocation: one that came back would be read no more.
+        @Test("Partitions that were paused when they were revoked are read again", arguments: [false, true])
+        func paused(cooperative: Bool) async throws {
+            try await Lab.with { lab in
+                _ = try Self.joinAndLeave(
+                    lab, name: "paused", options: cooperative ? Self.cooperativeOptions : [],
+                    settings: ["ADJUTANT_WORKER_LOOK_AHEAD": "40"])
+            }
+        }
+
         static let cooperativeOptions = ["-X", "partition.assignment.strategy=cooperative-sticky"]
 
         /// The numbers of partitions in a worker's log.
@@ -36,15 +46,16 @@ extension IntegrationTests {
 
         /// - Parameter joined: Called when both workers are at work.
         static func joinAndLeave(
-            _ lab: Lab, name: String, options: [String] = [], joined: (Program) -> Void = { _ in }
+            _ lab: Lab, name: String, options: [String] = [], settings: [String: String] = [:],
+            joined: (Program) -> Void = { _ in }
         ) throws -> Invariants {
             let load = Load(name, count: 8_000, keys: 160, duration: #"{"min":1,"max":30}"#)
             try lab.sender.send(load, 0..<4_000)
             let options = ["--concurrency", "20"] + options
-            let first = try lab.worker(options + ["--name", "first"])
+            let first = try lab.worker(options + ["--name", "first"], settings: settings)
             defer { first.killNow() }
             try lab.journal.wait("work of the first") { $0.outcomes.count >= 500 }
-            let second = try lab.worker(options + ["--name", "second"])
+            let second = try lab.worker(options + ["--name", "second"], settings: settings)
             defer { second.killNow() }
             try lab.sender.send(load, 4_000..<8_000)
             try lab.journal.wait("work of the second") { contents in
