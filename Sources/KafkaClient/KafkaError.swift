@@ -57,6 +57,9 @@ package struct KafkaError: Error, Sendable, CustomStringConvertible {
         self.isRetriable = isRetriable
     }
 
+    /// A record is not taken now: there is no room, or the producer has failed for good and another one will take over.
+    package var isForNow: Bool { self.code == .queueFull || self.code == .fatal || self.isFatal }
+
     package var description: String { "\(self.message) (\(self.code.name))" }
 
     init(_ code: rd_kafka_resp_err_t, doing action: String, detail: String? = nil) {

@@ -45,7 +45,7 @@ final class ReportingProducer: Sendable {
                 return .accepted
             } catch {
                 // After a fatal error, the thread is about to replace the producer.
-                if error.code == .queueFull || error.code == .fatal || error.isFatal { return .full }
+                if error.isForNow { return .full }
                 return .failed(RecordOutcome(error.code))
             }
         }

@@ -37,6 +37,36 @@ import Testing
         }
     }
 
+    /// Producers fail for good one after the other, each while the reports of those before it still come.
+    @Test func whatSeveralFailedProducersHeldIsDelivered() async throws {
+        try await Self.blocking {
+            let cluster = try Cluster(topic: "out")
+            defer { cluster.close() }
+            let works = Works()
+            let tally = Tally()
+            let sink = try KafkaSink(
+                configuration: KafkaConfiguration(["bootstrap.servers": cluster.servers, "linger.ms": "5"]),
+                topics: [("out", 2)], truncatable: ["out"], receiver: tally, logger: .silent)
+            defer { sink.close() }
+            cluster.refuseProduce(times: 12)
+            let all = (0..<20_000).map { _ in works.make() }
+            for (number, work) in all.enumerated() {
+                var draft = OutgoingRecord()
+                draft.setKey("k-\(number % 50)".utf8)
+                draft.addHeader("number", "\(number)")
+                draft.setValue([UInt8](repeating: 0x20, count: 100))
+                while true {
+                    if case .accepted = sink.send(draft, to: "out", partition: -1, for: work) { break }
+                    try tally.requireNoFailure()
+                    Thread.sleep(forTimeInterval: 0.002)
+                }
+            }
+            try tally.wait(for: all.count)
+            #expect(tally.failures == [])
+            #expect(tally.reportedTwice == 0)
+        }
+    }
+
     @Test(arguments: RecordSenderConformance.allCases)
     func theRecordSenderConforms(check: RecordSenderConformance) async throws {
         try await Self.blocking {
@@ -56,6 +86,48 @@ import Testing
     private static func blocking(_ body: @escaping @Sendable () throws -> Void) async throws {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             NamedThread.start("test-port") { continuation.resume(with: Result { try body() }) }
+        }
+    }
+}
+
+/// What a sink reports.
+///
+/// `@unchecked Sendable`: everything is guarded by the condition's lock.
+private final class Tally: DeliveryReceiver, @unchecked Sendable {
+    private let condition = NSCondition()
+    private var seen: Set<ObjectIdentifier> = []
+    private var repeats = 0
+    private var failed: [String] = []
+
+    var failures: [String] { self.condition.withLock { self.failed } }
+    var reportedTwice: Int { self.condition.withLock { self.repeats } }
+
+    func delivered(_ works: [Work]) {
+        self.condition.withLock {
+            for work in works where !self.seen.insert(ObjectIdentifier(work)).inserted { self.repeats += 1 }
+            self.condition.broadcast()
+        }
+    }
+
+    func undeliverable(_ work: Work, topic: String, failure: DeliveryFailure) {
+        self.condition.withLock {
+            self.failed.append("\(failure.kind): \(failure.message)")
+            self.condition.broadcast()
+        }
+    }
+
+    func requireNoFailure() throws {
+        if let first = self.failures.first { throw ConformanceFailure(description: "not delivered: \(first)") }
+    }
+
+    func wait(for count: Int) throws {
+        let end = Date(timeIntervalSinceNow: 60)
+        try self.condition.withLock {
+            while self.seen.count < count, self.failed.isEmpty {
+                guard self.condition.wait(until: end) else {
+                    throw ConformanceFailure(description: "\(self.seen.count) of \(count) delivered within 60 s")
+                }
+            }
         }
     }
 }
@@ -96,6 +168,11 @@ private final class Cluster {
     }
 
     var servers: String { self.broker.bootstrapServers }
+
+    /// The next produce requests are refused, each in a way that ends an idempotent producer.
+    func refuseProduce(times: Int) {
+        self.broker.refuse(.produce, with: Array(repeating: .outOfOrderSequence, count: times))
+    }
 
     func send(_ records: [PlainRecord], to partition: Int32) throws {
         for record in records {

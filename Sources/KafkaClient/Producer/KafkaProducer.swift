@@ -1,5 +1,6 @@
 import CRDKafka
 import Commands
+import Glibc
 import Logging
 import Synchronization
 
@@ -13,6 +14,17 @@ package struct KafkaDelivery {
     package var offset: Int64 = -1
     /// Where the record was to go; filled for failures.
     package var topic = ""
+}
+
+/// An undelivered record for which no producer had room when it was to be sent again.
+///
+/// `@unchecked Sendable`: the pointer is only handed on.
+package struct KeptRecord: @unchecked Sendable {
+    package let record: OutgoingRecord
+    package let topic: String
+    package let partition: Int32
+    /// What the report is to carry.
+    package let opaque: UnsafeMutableRawPointer?
 }
 
 /// An idempotent producer. Sending is for any thread; one thread calls ``serve(milliseconds:_:)`` for the reports.
@@ -122,7 +134,13 @@ package final class KafkaProducer: Sendable {
     package func send(
         _ record: borrowing OutgoingRecord, to topic: TopicHandle, partition: Int32, opaque: UnsafeMutableRawPointer?
     ) throws(KafkaError) {
-        let partition = partition >= 0 && partition < topic.partitions ? partition : RD_KAFKA_PARTITION_UA
+        let isKnown = partition >= 0 && partition < topic.partitions
+        try self.queue(record, to: topic, partition: isKnown ? partition : RD_KAFKA_PARTITION_UA, opaque: opaque)
+    }
+
+    private func queue(
+        _ record: borrowing OutgoingRecord, to topic: TopicHandle, partition: Int32, opaque: UnsafeMutableRawPointer?
+    ) throws(KafkaError) {
         let (key, value) = (record.key, record.value)
         let failure = record.bytes.withUnsafeBytes { bytes -> OpaquePointer? in
             let headers = rd_kafka_headers_new(record.headers.count)
@@ -155,6 +173,14 @@ package final class KafkaProducer: Sendable {
             let name = String(cString: rd_kafka_topic_name(topic.pointer))
             throw KafkaError(consuming: failure, doing: "cannot send to \(name)")
         }
+    }
+
+    /// Sends what was kept, where it was to go before.
+    package func send(_ kept: KeptRecord) throws(KafkaError) {
+        guard let topic = self.topic(kept.topic) else {
+            throw KafkaError(code: .unknownTopic, message: "no topic handle for \(kept.topic)")
+        }
+        try self.queue(kept.record, to: topic, partition: kept.partition, opaque: kept.opaque)
     }
 
     private static nonisolated(unsafe) let nothing = UnsafeRawPointer(
@@ -207,14 +233,22 @@ package final class KafkaProducer: Sendable {
 
     // MARK: - Reports
 
-    /// Waits for reports and errors, and hands each over. An undelivered record for which `resendThrough` names a
-    /// producer is queued there again with the same bytes and opaque, instead of being reported.
+    /// What becomes of an undelivered record.
+    package enum Undelivered {
+        case report
+        /// Queued again, by this producer or another one, with the same bytes and opaque; kept when that one has no room
+        /// or has failed for good.
+        case resend(KafkaProducer)
+        case keep
+    }
+
+    /// Waits for reports and errors, and hands each over.
     ///
     /// - Returns: The number of reports handed over.
     @discardableResult
     package func serve(
-        milliseconds: Int, resendThrough: (KafkaError.Code, String) -> KafkaProducer? = { _, _ in nil },
-        failed: (KafkaError) -> Void, _ report: (KafkaDelivery) -> Void
+        milliseconds: Int, undelivered: (KafkaError.Code, String) -> Undelivered = { _, _ in .report },
+        kept: (KeptRecord) -> Void = { _ in }, failed: (KafkaError) -> Void, _ report: (KafkaDelivery) -> Void
     ) -> Int {
         guard let event = rd_kafka_queue_poll(self.handle.queue, Int32(clamping: milliseconds)) else { return 0 }
         defer { rd_kafka_event_destroy(event) }
@@ -225,23 +259,36 @@ package final class KafkaProducer: Sendable {
         case RD_KAFKA_EVENT_DR:
             var count = 0
             while let message = rd_kafka_event_message_next(event) {
-                let code = message.pointee.err
-                if code == RD_KAFKA_RESP_ERR_NO_ERROR {
+                count += 1
+                guard message.pointee.err != RD_KAFKA_RESP_ERR_NO_ERROR else {
                     report(
                         KafkaDelivery(
                             opaque: message.pointee._private, error: nil, partition: message.pointee.partition,
                             offset: message.pointee.offset))
-                } else if let target = resendThrough(KafkaError.Code(code), Self.topicName(message)),
-                    target.resend(message)
-                {
-                    self.handle.logger.debug("undelivered record queued again")
-                } else {
-                    report(
-                        KafkaDelivery(
-                            opaque: message.pointee._private, error: KafkaError.Code(code),
-                            topic: Self.topicName(message)))
+                    continue
                 }
-                count += 1
+                var code = KafkaError.Code(message.pointee.err)
+                let topic = Self.topicName(message)
+                let result: Resent? =
+                    switch undelivered(code, topic) {
+                    case .report: nil
+                    case .resend(let target): target.resend(message)
+                    case .keep: .noRoom(Self.copy(message))
+                    }
+                switch result {
+                case .queued:
+                    self.handle.logger.debug("undelivered record queued again")
+                    continue
+                case .noRoom(let record):
+                    kept(
+                        KeptRecord(
+                            record: record, topic: topic, partition: message.pointee.partition,
+                            opaque: message.pointee._private))
+                    continue
+                case .refused(let cause): code = cause
+                case nil: break
+                }
+                report(KafkaDelivery(opaque: message.pointee._private, error: code, topic: topic))
             }
             return count
         default: break
@@ -253,64 +300,62 @@ package final class KafkaProducer: Sendable {
         message.pointee.rkt.map { String(cString: rd_kafka_topic_name($0)) } ?? ""
     }
 
+    private enum Resent {
+        case queued
+        /// A copy, for later.
+        case noRoom(OutgoingRecord)
+        case refused(KafkaError.Code)
+    }
+
     /// Queues an undelivered message, of this producer or another one, again.
     ///
     /// One that the broker finds too large goes again with a note of its size for a value and a header that says so;
-    /// false when that was done before.
-    private func resend(_ message: UnsafePointer<rd_kafka_message_t>) -> Bool {
-        var headers: OpaquePointer?
-        _ = rd_kafka_message_detach_headers(UnsafeMutablePointer(mutating: message), &headers)
-        var note: [UInt8]?
-        if message.pointee.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE {
-            let list = headers ?? rd_kafka_headers_new(1)
-            headers = list
-            var value: UnsafeRawPointer?
-            var size = 0
-            let marker = OutgoingRecord.truncationHeader
-            guard rd_kafka_header_get_last(list, marker, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR else {
-                if let list { rd_kafka_headers_destroy(list) }
-                return false
-            }
-            let count = "\(message.pointee.len)"
-            rd_kafka_header_add(list, marker, -1, count, -1)
-            note = OutgoingRecord.truncationNote(bytes: message.pointee.len)
+    /// it is refused when that was done before.
+    private func resend(_ message: UnsafePointer<rd_kafka_message_t>) -> Resent {
+        let record = Self.copy(message)
+        guard message.pointee.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE else {
+            return self.queueAgain(record, of: message)
         }
-        var key = rd_kafka_vu_t()
-        key.vtype = RD_KAFKA_VTYPE_KEY
-        key.u.mem.ptr = message.pointee.key
-        key.u.mem.size = message.pointee.key_len
-        var value = rd_kafka_vu_t()
-        value.vtype = RD_KAFKA_VTYPE_VALUE
-        value.u.mem.ptr = message.pointee.payload
-        value.u.mem.size = message.pointee.len
-        return (note ?? []).withUnsafeBytes { bytes in
-            if note != nil {
-                value.u.mem.ptr = UnsafeMutableRawPointer(mutating: bytes.baseAddress)
-                value.u.mem.size = bytes.count
-            }
-            return self.queue(message, key: key, value: value, headers: headers)
+        var note = record
+        guard note.truncateValue() else { return .refused(.messageTooLarge) }
+        return self.queueAgain(note, of: message)
+    }
+
+    private func queueAgain(_ record: OutgoingRecord, of message: UnsafePointer<rd_kafka_message_t>) -> Resent {
+        let topic = Self.topicName(message)
+        do throws(KafkaError) {
+            guard let handle = self.topic(topic) else { return .refused(.unknownTopic) }
+            try self.queue(record, to: handle, partition: message.pointee.partition, opaque: message.pointee._private)
+            return .queued
+        } catch {
+            return error.isForNow ? .noRoom(record) : .refused(error.code)
         }
     }
 
-    private func queue(
-        _ message: UnsafePointer<rd_kafka_message_t>, key: rd_kafka_vu_t, value: rd_kafka_vu_t, headers: OpaquePointer?
-    ) -> Bool {
-        guard let topic = self.topic(Self.topicName(message)) else {
-            if let headers { rd_kafka_headers_destroy(headers) }
-            return false
+    /// The message's bytes: nothing of it is kept.
+    private static func copy(_ message: UnsafePointer<rd_kafka_message_t>) -> OutgoingRecord {
+        var record = OutgoingRecord()
+        if let key = message.pointee.key {
+            record.setKey(UnsafeRawBufferPointer(start: key, count: message.pointee.key_len))
         }
-        let units = (
-            Self.topic(topic.pointer), Self.partition(message.pointee.partition), key, value, Self.copying,
-            Self.opaque(message.pointee._private), Self.headers(headers)
-        )
-        let error = withUnsafeBytes(of: units) {
-            rd_kafka_produceva(
-                self.handle.pointer, $0.assumingMemoryBound(to: rd_kafka_vu_t.self).baseAddress, headers == nil ? 6 : 7)
+        var headers: OpaquePointer?
+        if rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR, let headers {
+            var name: UnsafePointer<CChar>?
+            var value: UnsafeRawPointer?
+            var size = 0
+            for index in 0..<rd_kafka_header_cnt(headers) {
+                guard rd_kafka_header_get_all(headers, index, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR,
+                    let name
+                else { break }
+                record.addHeader(
+                    name: UnsafeRawBufferPointer(start: name, count: strlen(name)),
+                    value: value.map { UnsafeRawBufferPointer(start: $0, count: size) })
+            }
         }
-        guard let error else { return true }
-        rd_kafka_error_destroy(error)
-        if let headers { rd_kafka_headers_destroy(headers) }
-        return false
+        if let payload = message.pointee.payload {
+            record.setValue(UnsafeRawBufferPointer(start: payload, count: message.pointee.len))
+        }
+        return record
     }
 
     /// Records queued or on their way.
