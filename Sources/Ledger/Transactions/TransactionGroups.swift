@@ -148,10 +148,17 @@ final class TransactionGroups: Sendable {
     private func serve(
         _ scope: PostgresScope, in transaction: PostgresTransaction, on connection: LedgerConnection
     ) async throws -> Done? {
+        // Not answered yet: has its verdict with the commit.
         var written: Done?
         do {
             return try await transaction.savepoint { transaction in
-                written = try await self.follow(scope, in: transaction, on: connection)
+                do {
+                    written = try await self.follow(scope, in: transaction, on: connection)
+                } catch let undone as Undone {
+                    // Should the connection be lost while the savepoint is rolled back, that error takes its place.
+                    written = undone.later
+                    throw undone
+                }
                 return written
             }
         } catch let undone as Undone {

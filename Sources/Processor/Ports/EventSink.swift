@@ -35,7 +35,7 @@ package struct DeliveryFailure: Error, Sendable, CustomStringConvertible {
     package enum Kind: Sendable, Hashable {
         /// The broker or the client says that the record is too large.
         case tooLarge
-        /// Dropped at close.
+        /// Dropped at close, and at no other time.
         case dropped
         case other
     }

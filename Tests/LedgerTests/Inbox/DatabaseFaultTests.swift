@@ -47,6 +47,18 @@ import Testing
         }
     }
 
+    @Test("the connection is lost while a command that another record finished is rolled back: the attempt is answered")
+    func lostRollback() async throws {
+        try await self.withProxy { inbox, proxy in
+            #expect(await inbox.ledger.record(inbox.entry(try inbox.command("c")), in: nil).name == "recorded")
+            proxy.arm(.rollback)
+            let (undone, verdict) = await inbox.run(try inbox.command("c", offset: 1)) { try await $0.effect("c") }
+            #expect(undone == 1 && verdict.name == "repeated")
+            #expect(proxy.cuts == 1)
+            #expect(try await inbox.effects() == [])
+        }
+    }
+
     @Test("the answer to a group of records is lost: the group is written again, and each is its own")
     func lostRecord() async throws {
         try await self.withProxy { inbox, proxy in

@@ -10,6 +10,8 @@ final class CuttingProxy: @unchecked Sendable {
         case answerToCommit
         /// The COMMIT itself is lost.
         case commit
+        /// A ROLLBACK TO SAVEPOINT is lost.
+        case rollback
         /// Whatever the server answers next is lost.
         case nextAnswer
     }
@@ -104,6 +106,7 @@ final class CuttingProxy: @unchecked Sendable {
                     switch cut {
                     case .answerToCommit: isAnswer && Self.holds(bytes, "COMMIT\0")
                     case .commit: !isAnswer && Self.holds(bytes, "COMMIT\0")
+                    case .rollback: !isAnswer && Self.holds(bytes, "ROLLBACK TO SAVEPOINT")
                     case .nextAnswer: isAnswer
                     }
                 })
