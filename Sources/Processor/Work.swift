@@ -196,6 +196,11 @@ package final class PartitionSlot: @unchecked Sendable {
     var isDirty = false
     /// Commits on their way, whose answers are not known.
     var pendingCommits = 0
+    /// Something was committed in this assignment.
+    var hasCommitted = false
+    /// The offset after the partition's last record, as last heard, and when it was last asked for, monotonic microseconds.
+    var end: Int64?
+    var endAskedAt: Int64 = 0
     /// Readable without the lock by those who publish.
     let isGone = Atomic<Bool>(false)
 

@@ -146,7 +146,7 @@ extension Engine {
         switch preparation {
         case .end(let disposition):
             work.finishedAt = now
-            await self.finish(work, disposition, command: command, scope: nil, on: worker)
+            await self.finish(work, disposition, command: command, scope: nil, wasTried: false, on: worker)
         case .run(let entry, let envelope):
             if let gate = work.slot.domain.gates[entry.type], !self.admit(work, by: gate) { return }
             work.attempt += 1
@@ -165,7 +165,7 @@ extension Engine {
             work.finishedAt = self.clock.wall()
             let judged = self.judge(result, of: work, policy: entry.policy, wasCancelled: wasCancelled)
             let disposition = self.leaveGate(work, entry: entry, with: judged)
-            await self.finish(work, disposition, command: command, scope: scope, on: worker)
+            await self.finish(work, disposition, command: command, scope: scope, wasTried: true, on: worker)
         }
     }
 

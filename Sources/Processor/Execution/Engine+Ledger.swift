@@ -95,7 +95,7 @@ extension Engine {
         work.finishedAt = now
         switch self.prepare(work, now: now) {
         case .end(let disposition):
-            await self.finish(work, disposition, command: command, scope: nil, on: worker)
+            await self.finish(work, disposition, command: command, scope: nil, wasTried: false, on: worker)
         case .run(let entry, _):
             self.logger.info(
                 "a retry is recorded and may not have been sent: it is sent, and the attempt not made again",
@@ -107,16 +107,18 @@ extension Engine {
             let disposition = self.retry(work, failure, entry.policy)
             // The policy may have changed: an end is something new, and recorded.
             if case .failed = disposition {
-                return await self.finish(work, disposition, command: command, scope: nil, on: worker)
+                return await self.finish(work, disposition, command: command, scope: nil, wasTried: false, on: worker)
             }
             await self.complete(work, disposition, on: worker)
         }
     }
 
     /// Records how the attempt ended, then sends what follows from it.
+    ///
+    /// - Parameter wasTried: Whether there was an attempt; without one the command came to its end, or was put off.
     func finish(
         _ work: Work, _ disposition: Disposition, command: LedgerCommand?, scope: (any LedgerScope)?,
-        on worker: Worker
+        wasTried: Bool, on worker: Worker
     ) async {
         guard let ledger = self.ledger, let command, let entry = self.entry(work, disposition, command) else {
             scope?.abandon()
@@ -129,15 +131,18 @@ extension Engine {
             await self.complete(work, .repeated(outcome), on: worker)
         case .undone(let reason):
             // The database's trouble is not the command's: the attempt does not count.
-            work.attempt -= 1
-            work.attemptsHere -= 1
+            if wasTried {
+                work.attempt -= 1
+                work.attemptsHere -= 1
+            }
             self.logger.debug(
-                "the database undid an attempt: it is made again",
+                "the database undid what was recorded: it is done again",
                 metadata: ["command.id": "\(command.envelope.id)", "reason": "\(reason)"])
             await self.complete(work, .postponedInPlace(delay: 50), on: worker)
         case .refused(let failure):
             guard let policy = self.policy(of: work) else { return }
-            await self.finish(work, self.retry(work, failure, policy), command: command, scope: nil, on: worker)
+            await self.finish(
+                work, self.retry(work, failure, policy), command: command, scope: nil, wasTried: wasTried, on: worker)
         case .fenced(let owner):
             self.fence(work, owner: owner)
         case .over:

@@ -50,7 +50,8 @@ extension Engine {
         // Not on the lane threads: handlers may block all of them.
         Task {
             await self.finish(
-                work, disposition, command: self.ledger == nil ? nil : self.ledgerCommand(work), scope: nil, on: helper)
+                work, disposition, command: self.ledger == nil ? nil : self.ledgerCommand(work), scope: nil,
+                wasTried: true, on: helper)
         }
         self.executor.nudge()
     }

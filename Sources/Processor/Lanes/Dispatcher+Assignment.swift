@@ -111,6 +111,7 @@ extension Dispatcher {
         for slot in self.slots.values where slot.isDirty && slot.state != .gone {
             slot.isDirty = false
             slot.pendingCommits += 1
+            slot.hasCommitted = true
             commits.append(slot.commit)
         }
         return commits
@@ -132,9 +133,9 @@ extension Dispatcher {
     mutating func committed(_ partitions: [TopicPartition], failed: Bool) {
         for partition in partitions {
             guard let slot = self.slots[partition] else { continue }
-            // An answer may belong to an earlier assignment of the partition.
+            // An answer may belong to an earlier assignment of the partition; this one may have nothing to commit yet.
             slot.pendingCommits = max(0, slot.pendingCommits - 1)
-            if failed { slot.isDirty = true }
+            if failed, slot.hasCommitted { slot.isDirty = true }
         }
     }
 }

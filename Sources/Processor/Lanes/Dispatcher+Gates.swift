@@ -60,6 +60,9 @@ extension Dispatcher {
             if isThrough { bucket.tokens -= 1 }
             gate.bucket = bucket
             if !isThrough {
+                // The tenant's token was not used: kept, it would make the command fail at its tenant's rate next time,
+                // and so on in turn, while others pass.
+                if gate.limits.tenantRate != nil, let tenant { gate.tenants[tenant]?.bucket.tokens += 1 }
                 self.endProbe(of: work, at: gate)
                 return self.park(work, by: .rate) { gate.hold(work) }
             }

@@ -12,12 +12,7 @@ extension Engine {
         state.lastReport = now
         if self.metrics.isEnabled {
             var gauges = self.gauges()
-            let positions = self.dispatcher.withLock {
-                $0.slots.values.map { ($0.partition, $0.progress.base, $0.isPaused) }
-            }
-            for (partition, base, isPaused) in positions {
-                if let end = self.source.end(of: partition, isPaused: isPaused) { gauges.lag += max(0, end - base) }
-            }
+            gauges.lag = self.lag(now: now)
             self.metrics.record(gauges)
         }
         guard now - state.lastSummary >= 60_000_000 else { return }
@@ -35,6 +30,39 @@ extension Engine {
                 "partitions.paused": "\(gauges.pausedPartitions)", "outages": "\(gauges.outages)",
                 "threads.blocked": "\(gauges.blockedThreads)",
             ])
+    }
+
+    /// Paused partitions whose ends are asked of the broker at a time.
+    private static let endsAtOnce = 2
+
+    /// Records behind the commits.
+    ///
+    /// The end of a paused partition is asked of the broker, for which the intake thread waits: of a few at a time, in
+    /// turn, and of none during a stop. For the others the last answer counts.
+    private func lag(now: Int64) -> Int64 {
+        let isStopping = self.control.withLock { $0.stopRequested }
+        let (slots, asked) = self.dispatcher.withLock { dispatcher in
+            let slots = dispatcher.slots.values.map {
+                (slot: $0, base: $0.progress.base, isPaused: $0.isPaused, end: $0.end)
+            }
+            let paused = dispatcher.slots.values.filter(\.isPaused).sorted { $0.endAskedAt < $1.endAskedAt }
+            return (slots, isStopping ? [] : Array(paused.prefix(Self.endsAtOnce)))
+        }
+        var lag: Int64 = 0
+        var ends: [(slot: PartitionSlot, end: Int64?)] = []
+        for (slot, base, isPaused, last) in slots {
+            var end = last
+            if !isPaused || asked.contains(where: { $0 === slot }) {
+                end = self.source.end(of: slot.partition, isPaused: isPaused) ?? last
+                ends.append((slot, end))
+            }
+            if let end { lag += max(0, end - base) }
+        }
+        self.dispatcher.withLock { _ in
+            for (slot, end) in ends { slot.end = end }
+            for slot in asked { slot.endAskedAt = now }
+        }
+        return lag
     }
 
     /// Runs the handler inside a span when the program has a tracer; outcome events then carry that span.

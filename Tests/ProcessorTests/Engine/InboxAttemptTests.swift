@@ -23,6 +23,19 @@ import Testing
         #expect(harness.broker.records("test.retry.5s").isEmpty)
     }
 
+    /// What was undone is the record of its end: there was no attempt to take back, and it does not become due again.
+    @Test func anExpiredCommandStaysExpiredWhenTheDatabaseUndoesItsEnd() async throws {
+        let ledger = MemoryLedger()
+        ledger.state.update { $0.answers = Array(repeating: .undone(reason: "deadlock"), count: 2) }
+        let harness = try Harness(ledger: ledger)
+        harness.broker.send("c-1", extra: [("ce_expirytime", "2020-01-01T00:00:00Z")])
+        let running = await harness.start()
+        await harness.until("test.failures", has: 1)
+        try await running.stop()
+        #expect(harness.journal.value.starts.isEmpty)
+        #expect(Self.kinds(harness.broker) == ["expired"])
+    }
+
     /// Its worker stops: the command goes back untouched, since no attempt of it counts.
     @Test func anUndoneCommandIsLeftToTheNextOwnerOnAStop() async throws {
         let ledger = MemoryLedger()

@@ -48,6 +48,28 @@ import Testing
         }
     }
 
+    /// The broker is asked for the ends of paused partitions, and may be slow: of a few at a time, each in its turn.
+    @Test func theEndsOfPausedPartitionsAreAskedForInTurn() async throws {
+        let clock = ManualClock()
+        let broker = MemoryBroker(partitions: 5)
+        let harness = try Harness(
+            broker: broker, clock: clock.clock, settings: .testing { $0.lookAhead = 1 }, metrics: self.metrics
+        ) { gate, _, _ in await gate.pass("all") }
+        for index in 0..<15 { broker.send("c-\(index)", key: "k", partition: Int32(index % 5)) }
+        let running = await harness.start()
+        await running.source.log.until { $0.paused.count == 5 }
+        for report in 1...3 {
+            clock.advance(milliseconds: 1000)
+            await running.source.log.until { $0.endsAsked.count >= 2 * report }
+            await harness.turns(running)
+            #expect(running.source.log.value.endsAsked.count == 2 * report)
+        }
+        #expect(Set(running.source.log.value.endsAsked).count == 5)
+        #expect(try self.metrics.expectGauge("adjutant.lag", Self.base).lastValue == 15)
+        harness.gate.open("all")
+        try await running.stop()
+    }
+
     @Test func whatHappensIsCounted() async throws {
         let clock = ManualClock()
         let harness = try self.harness(clock)
@@ -112,7 +134,9 @@ import Testing
         let gauges = [
             "adjutant.commands.running": 1.0, "adjutant.commands.in_flight": 2, "adjutant.commands.waiting": 1,
             "adjutant.offsets.incomplete": 3, "adjutant.partitions.assigned": 3, "adjutant.partitions.paused": 0,
-            "adjutant.outages": 0, "adjutant.threads.blocked": 0, "adjutant.lag": 0,
+            "adjutant.outages": 0, "adjutant.threads.blocked": 0,
+            // All of the commands topic, whose first one hangs, and the one on the retry topic.
+            "adjutant.lag": 8,
         ]
         for (name, value) in gauges {
             #expect(try self.metrics.expectGauge(name, Self.base).lastValue == value, "\(name)")

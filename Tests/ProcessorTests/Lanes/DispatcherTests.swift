@@ -159,6 +159,43 @@ import Testing
         #expect(stage.take() === next)
     }
 
+    /// The group never committed anything for the partition: were its first offset, 0, committed now, a log that begins
+    /// later would be out of range after a restart.
+    @Test func aLateAnswerToAnEarlierCommitCommitsNothing() throws {
+        let stage = try Stage()
+        let slot = stage.assign()
+        slot.progress.startAnywhere()
+        stage.dispatcher.committed([slot.partition], failed: true)
+        #expect(stage.dispatcher.commits().isEmpty)
+        let work = stage.accept(slot, lane: 1)
+        _ = stage.take()
+        stage.settle(work)
+        stage.acknowledge(work)
+        #expect(stage.dispatcher.commits().map(\.offset) == [1])
+        stage.dispatcher.committed([slot.partition], failed: true)
+        #expect(stage.dispatcher.commits().map(\.offset) == [1])
+    }
+
+    /// Two rates at once: whoever is held by the type's keeps what the tenant's gave, or the two would take turns in
+    /// refusing the oldest command.
+    @Test func theTypesRateLeavesTheTenantsTokenAlone() throws {
+        let stage = try Stage()
+        let slot = stage.assign()
+        let gate = TypeGate(
+            type: "test.run",
+            limits: CommandLimits(
+                rate: .init(1, per: .milliseconds(100)), tenantRate: .init(1, per: .seconds(1))))
+        stage.dispatcher.gates.append(gate)
+        let works = (0..<2).map { _ in stage.accept(slot, lane: nil) }
+        #expect(stage.take() === works[0])
+        #expect(stage.dispatcher.admit(works[0], by: gate, tenant: "other", now: 0) == nil)
+        #expect(stage.take() === works[1])
+        #expect(stage.dispatcher.admit(works[1], by: gate, tenant: "t", now: 0)?.by == .rate)
+        _ = stage.dispatcher.releaseGates(now: 110_000)
+        #expect(stage.take() === works[1])
+        #expect(stage.dispatcher.admit(works[1], by: gate, tenant: "t", now: 110_000) == nil)
+    }
+
     /// Released from its wait, and not yet taken, when the stop or the revoke comes.
     @Test(arguments: [false, true]) func aRetryInTheReadyQueueIsFound(stops: Bool) throws {
         let stage = try Stage()

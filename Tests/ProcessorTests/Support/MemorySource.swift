@@ -21,6 +21,8 @@ final class MemorySource: CommandSource, @unchecked Sendable {
         var delivered = 0
         var polls = 0
         var commitFailures = 0
+        /// Paused partitions whose ends were asked for.
+        var endsAsked: [TopicPartition] = []
         var isClosed = false
     }
 
@@ -147,6 +149,11 @@ final class MemorySource: CommandSource, @unchecked Sendable {
             }
             if milliseconds == nil { self.post(.committed(offsets.map(\.partition), failure: nil)) }
         }
+    }
+
+    func end(of partition: TopicPartition, isPaused: Bool) -> Int64? {
+        if isPaused { self.log.update { $0.endsAsked.append(partition) } }
+        return self.broker.state.read { $0.logs[partition]?.last.map { $0.offset + 1 } }
     }
 
     func wake() { self.locked { self.isWoken = true } }
