@@ -23,6 +23,8 @@ import Testing
     @Test(arguments: [
         ("ADJUTANT_NOPE", "1", "names no setting"), ("ADJUTANT_WORKER_CONCURRENCY", "0", "a whole number above 0"),
         ("ADJUTANT_KAFKA_PROPERTIES_NOPE", "1", "librdkafka has no property nope"),
+        ("ADJUTANT_KAFKA_PROPERTIES_BOOTSTRAP_SERVERS", "h:1", "use kafka.bootstrap_servers"),
+        ("ADJUTANT_KAFKA_PROPERTIES_GROUP_ID", "g", "use worker.group"),
         ("ADJUTANT_RETRY_DELAYS", "1s,x", "durations such as"),
         ("ADJUTANT_TYPES_LAB_RUN_ORDERING", "x", "key, partition"),
         ("ADJUTANT_RETRY_TIMEOUT", "0s", "a duration above 0"), ("ADJUTANT_RETRY_TIERS", "5s,0s", "durations above 0"),

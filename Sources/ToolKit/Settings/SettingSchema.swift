@@ -85,6 +85,11 @@ package enum SettingSchema {
     ]
 
     package static let kafkaPrefix = "kafka.properties."
+    /// Properties of librdkafka that have a setting of their own, which flags must be able to go over.
+    package static let ownSettings = [
+        "bootstrap.servers": "kafka.bootstrap_servers", "metadata.broker.list": "kafka.bootstrap_servers",
+        "group.id": "worker.group",
+    ]
     package static let typesPrefix = "types."
 
     /// The kind of a path; nil when there is no such setting.

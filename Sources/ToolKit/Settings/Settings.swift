@@ -128,6 +128,9 @@ package struct Settings: Sendable {
         case .text:
             if path.hasPrefix(SettingSchema.kafkaPrefix) {
                 let name = String(path.dropFirst(SettingSchema.kafkaPrefix.count))
+                if let own = SettingSchema.ownSettings[name] {
+                    return "\(value.place): \(name) is not set as a property, which would go over flags: use \(own)"
+                }
                 return KafkaConfiguration.isKnown(name)
                     ? nil : "\(value.place): librdkafka has no property \(name)"
             }
