@@ -14,6 +14,8 @@ package struct PostgresConfiguration: Sendable, CustomStringConvertible {
     package var connectTimeout: Duration = .seconds(10)
     /// A server that is silent for so much longer than a statement may take is given up.
     package var answerGrace: Duration = .seconds(10)
+    /// A server that takes no writes, a standby, is as good as none; the URL's `target_session_attrs` goes over it.
+    package var isForWriting = false
     /// Of a pool.
     package var maxConnections = 8
 
@@ -54,6 +56,7 @@ package struct PostgresConfiguration: Sendable, CustomStringConvertible {
         add("keepalives_interval", "5")
         add("keepalives_count", "3")
         add("tcp_user_timeout", "30000")
+        if self.isForWriting { add("target_session_attrs", "read-write") }
         parameters.removeAll { $0.keyword == "client_encoding" }
         add("client_encoding", "UTF8")
         // The last setting of a name holds, so that the limits cannot be lifted by the URL.

@@ -144,6 +144,41 @@ struct ConnectionTests {
         }
     }
 
+    @Test("a savepoint whose first statement was cancelled before it was sent undoes nothing but itself")
+    func cancelledSavepoint() async throws {
+        try await RealServer.withDatabase { database in
+            let connection = try await database.connect()
+            try await connection.query("CREATE TABLE t (id int8 PRIMARY KEY)")
+            let insert: PostgresStatement = "INSERT INTO t VALUES ($1)"
+            try await connection.transaction { transaction in
+                try await transaction.savepoint { try await $0.query(insert, [.int64(1)]) }
+                let cancelled = Task {
+                    try await transaction.savepoint { inner in
+                        while !Task.isCancelled { await Task.yield() }
+                        try await inner.query(insert, [.int64(2)])
+                    }
+                }
+                cancelled.cancel()
+                await #expect(throws: CancellationError.self) { try await cancelled.value }
+                try await transaction.savepoint { try await $0.query(insert, [.int64(3)]) }
+            }
+            let ids = try await connection.query("SELECT id FROM t ORDER BY id").map { try $0.get(0, as: Int.self) }
+            #expect(ids == [1, 3])
+        }
+    }
+
+    @Test("more parameters than the protocol can number are refused, and the connection is as good as before")
+    func tooManyParameters() async throws {
+        try await RealServer.withDatabase { database in
+            let connection = try await database.connect()
+            let error = await #expect(throws: PostgresError.self) {
+                try await connection.query("SELECT 1", Array(repeating: .int64(1), count: 70_000))
+            }
+            #expect(error?.code == .usage && error?.kind == .fatal)
+            #expect(try await connection.query("SELECT 1").only.get(0, as: Int.self) == 1)
+        }
+    }
+
     @Test("COMMIT after a statement's swallowed failure is an error")
     func swallowed() async throws {
         try await RealServer.withDatabase { database in

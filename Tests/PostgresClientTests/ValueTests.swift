@@ -100,14 +100,36 @@ struct ValueTests {
         let unused = state.beginSavepoint()
         #expect(texts(state.rollBackSavepoint(unused)) == [])
         let first = state.statements(for: [PostgresCall("SELECT 1")])
-        #expect(texts(first.calls) == ["BEGIN", "SAVEPOINT a1", "SELECT 1"])
+        #expect(texts(first.calls) == ["BEGIN", "SAVEPOINT a1_1", "SELECT 1"])
         #expect(first.before == 2)
         let inner = state.beginSavepoint()
         _ = state.statements(for: [PostgresCall("SELECT 2")])
         state.failed(PostgresError(code: .server, kind: .fatal, message: ""))
-        #expect(texts(state.rollBackSavepoint(inner)) == ["ROLLBACK TO SAVEPOINT a2", "RELEASE SAVEPOINT a2"])
+        #expect(texts(state.rollBackSavepoint(inner)) == ["ROLLBACK TO SAVEPOINT a2_3", "RELEASE SAVEPOINT a2_3"])
         #expect(state.failure == nil)
         state.releaseSavepoint(outer)
-        #expect(texts(state.statements(for: [PostgresCall("COMMIT")]).calls) == ["RELEASE SAVEPOINT a1", "COMMIT"])
+        #expect(texts(state.statements(for: [PostgresCall("COMMIT")]).calls) == ["RELEASE SAVEPOINT a1_1", "COMMIT"])
+    }
+
+    @Test("what was refused before it was sent is still to be sent")
+    func unsent() {
+        func texts(_ calls: [PostgresCall]) -> [String] { calls.map(\.statement.text) }
+        var state = TransactionState(begin: "BEGIN")
+        let first = state.beginSavepoint()
+        _ = state.statements(for: [PostgresCall("SELECT 1")])
+        state.releaseSavepoint(first)
+        let second = state.beginSavepoint()
+        let refused = state.statements(for: [PostgresCall("SELECT 2")])
+        state.notSent(refused.calls[..<refused.before])
+        #expect(texts(state.rollBackSavepoint(second)) == [])
+        #expect(texts(state.statements(for: [PostgresCall("COMMIT")]).calls) == ["RELEASE SAVEPOINT a1_1", "COMMIT"])
+    }
+
+    @Test("a statement that is called with more parameters than before, one of them null")
+    func surplus() {
+        var cache = StatementCache()
+        _ = cache.plan(for: PostgresCall("SELECT $1", [.text("a")]))
+        let plan = cache.plan(for: PostgresCall("SELECT $1", [.text("a"), .null]))
+        #expect(plan == .prepare(name: "a2", types: [.text, .inferred]))
     }
 }

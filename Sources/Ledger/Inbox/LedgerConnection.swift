@@ -48,6 +48,8 @@ final class LedgerConnection: @unchecked Sendable {
         self.logger.log(
             level: self.failures == 1 || self.failures % 20 == 0 ? .warning : .debug,
             "the database does not do what it is asked; trying again", metadata: ["error": "\(error)"])
+        // A server that takes no writes, since it was the primary before a failover, would be asked for ever.
+        if (error as? PostgresError)?.kind == .reconnect { self.close() }
         if let connection = self.connection, !connection.isUsable { self.connection = nil }
         try? await Task.sleep(for: .milliseconds(min(1000, 20 << min(self.failures, 6))))
     }

@@ -60,6 +60,8 @@ package final class PostgresLedger: CommandLedger {
     }
 
     package init(configuration: PostgresConfiguration, settings: Settings, logger: Logger) {
+        var configuration = configuration
+        configuration.isForWriting = true
         self.configuration = configuration
         self.settings = settings
         self.logger = logger

@@ -30,6 +30,8 @@ final class ConnectionRequest: @unchecked Sendable {
     /// Sent outside a transaction, so that a lost answer leaves its effect open.
     let isAutocommit: Bool
 
+    /// Something of it may have reached the server. Readable without the connection's lock once the answer is there.
+    var wasStarted = false
     var steps: [Step] = []
     var nextStep = 0
     /// libpq answers "no more" after each statement but not after a sync.
@@ -50,6 +52,14 @@ final class ConnectionRequest: @unchecked Sendable {
         self.kind = kind
         self.isCommit = isCommit
         self.isAutocommit = isAutocommit
+    }
+
+    /// More than the protocol can number.
+    static let parameterLimit = 65_535
+
+    var hasTooManyParameters: Bool {
+        guard case .statements(let calls) = self.kind else { return false }
+        return calls.contains { $0.parameters.count > Self.parameterLimit }
     }
 
     /// What the asker is told once all is answered.

@@ -50,6 +50,14 @@ struct ConnectionState: @unchecked Sendable {
             self.refuse(request, CancellationError())
             return false
         }
+        if request.hasTooManyParameters {
+            self.refuse(
+                request,
+                PostgresError(
+                    code: .usage, kind: .fatal,
+                    message: "a statement has more than \(ConnectionRequest.parameterLimit) parameters: use arrays"))
+            return false
+        }
         if case .broken(let error) = self.phase {
             self.refuse(request, Self.unsent(error))
             return false
@@ -95,6 +103,7 @@ struct ConnectionState: @unchecked Sendable {
     mutating func start(_ request: ConnectionRequest) -> Bool {
         guard let handle else { return true }
         self.current = request
+        request.wasStarted = true
         let isSent: Bool
         switch request.kind {
         case .statements(let calls): isSent = self.send(calls, for: request, on: handle)

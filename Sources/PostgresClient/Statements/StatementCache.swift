@@ -33,7 +33,9 @@ struct StatementCache {
         // Nulls take the type that another variant knows, so that few variants come about.
         let types = call.parameters.enumerated().map { index, value in
             guard case .null = value else { return value.type }
-            return known?.lazy.map { $0.types[index] }.first { $0 != .inferred } ?? .inferred
+            // Other calls may have had fewer parameters, by mistake; the server says so.
+            return known?.lazy.filter { $0.types.count > index }.map { $0.types[index] }.first { $0 != .inferred }
+                ?? .inferred
         }
         guard self.count < self.limit else { return .once(types: types) }
         self.made += 1

@@ -132,6 +132,7 @@ package final class PostgresTransaction: PostgresSession {
             let rows = try await self.core.perform(request, isCancellable: isCancellable && !isCommit)
             return before == 0 ? rows : Array(rows.dropFirst(before))
         } catch {
+            if !request.wasStarted { self.state.withLock { $0.notSent(calls[..<before]) } }
             var error = error
             if var failure = error as? PostgresError {
                 failure.statementIndex = failure.statementIndex.flatMap { $0 < before ? nil : $0 - before }

@@ -11,7 +11,9 @@ struct TransactionState {
     private(set) var isSent = false
     /// The server takes nothing but a rollback since this error.
     private(set) var failure: PostgresError?
-    private(set) var depth = 0
+    /// The names of the savepoints that are open, the outermost first.
+    private var savepoints: [String] = []
+    private var named = 0
 
     init(begin: PostgresStatement) { self.pending = [PostgresCall(begin)] }
 
@@ -23,34 +25,49 @@ struct TransactionState {
         return (self.pending + calls, self.pending.count)
     }
 
+    /// The request was refused before anything of it was sent: what was to come before its statements is still to be sent.
+    ///
+    /// The interleaving that asks for it: a body's release waits, the next body's savepoint behind it, and that body's
+    /// first statement is cancelled before it is sent. Were both forgotten, undoing the second body would undo the first.
+    mutating func notSent(_ before: ArraySlice<PostgresCall>) { self.pending.insert(contentsOf: before, at: 0) }
+
     mutating func failed(_ error: PostgresError) { if self.failure == nil { self.failure = error } }
 
+    /// - Returns: The savepoint's depth, from 1.
     mutating func beginSavepoint() -> Int {
-        self.depth += 1
-        self.pending.append(PostgresCall(PostgresStatement(trusted: "SAVEPOINT a\(self.depth)")))
-        return self.depth
+        // A savepoint never has the name of one that may still be open on the server: what undoes it would undo that one.
+        // Few names, as each is prepared once.
+        self.named = (self.named + 1) % 8
+        self.savepoints.append("a\(self.savepoints.count + 1)_\(self.named)")
+        self.pending.append(PostgresCall(PostgresStatement(trusted: "SAVEPOINT \(self.savepoints.last!)")))
+        return self.savepoints.count
     }
 
     mutating func releaseSavepoint(_ depth: Int) {
-        self.depth = depth - 1
-        self.pending.append(PostgresCall(PostgresStatement(trusted: "RELEASE SAVEPOINT a\(depth)")))
+        let name = self.close(depth)
+        self.pending.append(PostgresCall(PostgresStatement(trusted: "RELEASE SAVEPOINT \(name)")))
+    }
+
+    private mutating func close(_ depth: Int) -> String {
+        let name = self.savepoints[depth - 1]
+        self.savepoints.removeSubrange((depth - 1)...)
+        return name
     }
 
     /// Undoes all since the savepoint; also after a failure.
     mutating func rollBackSavepoint(_ depth: Int) -> [PostgresCall] {
-        self.depth = depth - 1
+        let name = self.close(depth)
         self.failure = nil
         // It was not even sent.
-        let name = "SAVEPOINT a\(depth)"
-        if let index = self.pending.lastIndex(where: { $0.statement.text == name }) {
+        if let index = self.pending.lastIndex(where: { $0.statement.text == "SAVEPOINT \(name)" }) {
             self.pending.removeSubrange(index...)
             return []
         }
         // What waits belongs to inner savepoints, which this undoes too.
         self.pending.removeAll()
         return [
-            PostgresCall(PostgresStatement(trusted: "ROLLBACK TO SAVEPOINT a\(depth)")),
-            PostgresCall(PostgresStatement(trusted: "RELEASE SAVEPOINT a\(depth)")),
+            PostgresCall(PostgresStatement(trusted: "ROLLBACK TO SAVEPOINT \(name)")),
+            PostgresCall(PostgresStatement(trusted: "RELEASE SAVEPOINT \(name)")),
         ]
     }
 

@@ -59,6 +59,68 @@ import Testing
         }
     }
 
+    /// As after a failover, when the name still leads to the old primary.
+    @Test("a server that takes no writes is left: the record is written once one does", arguments: [false, true])
+    func readOnly(inTransaction: Bool) async throws {
+        try await self.withProxy { inbox, proxy in
+            func allow(_ writes: Bool) async throws {
+                try await inbox.database.connection.script(
+                    """
+                    DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = \(writes ? "off" : "on")',
+                        current_database()); END $$
+                    """)
+            }
+            try await allow(false)
+            let before = proxy.accepted
+            let command = try inbox.command("c")
+            let verdict = Task {
+                guard inTransaction else { return await inbox.ledger.record(inbox.entry(command), in: nil).name }
+                return await inbox.run(command) { try await $0.effect("c") }.1.name
+            }
+            while proxy.accepted < before + 3, !Task.isCancelled { try await Task.sleep(for: .milliseconds(5)) }
+            try await allow(true)
+            #expect(await verdict.value == "recorded")
+        }
+    }
+
+    /// Its first statement is refused before it is sent: what undoes the command must not undo the one before it.
+    @Test("a command that is cancelled before its first statement takes no other one of its transaction along")
+    func cancelledBeforeItsFirstStatement() async throws {
+        try await Inbox.with {
+            $0.transactions = 1
+            $0.gatherLimit = .seconds(30)
+        } _: { inbox in
+            let (holds, goesOn, hasBegun, isCancelled) = (Moment(), Moment(), Moment(), Moment())
+            // Keeps the one connection until both others wait behind it.
+            async let holder = inbox.run(try inbox.command("holder")) { transaction in
+                try await transaction.effect("holder")
+                await holds.come()
+                await goesOn.wait()
+            }
+            await holds.wait()
+            async let first = inbox.run(try inbox.command("a", offset: 1)) { try await $0.effect("a") }
+            while inbox.ledger.groups.waiting < 1 { try await Task.sleep(for: .milliseconds(2)) }
+            let command = try inbox.command("b", offset: 2)
+            let second = Task {
+                await inbox.attempt(command) { transaction in
+                    await hasBegun.come()
+                    await isCancelled.wait()
+                    try await transaction.effect("b")
+                }.name
+            }
+            while inbox.ledger.groups.waiting < 2 { try await Task.sleep(for: .milliseconds(2)) }
+            await goesOn.come()
+            await hasBegun.wait()
+            second.cancel()
+            await isCancelled.come()
+            #expect(await second.value == "recorded")
+            let others = try await (holder, first)
+            #expect(others.0.1.name == "recorded" && others.1.1.name == "recorded")
+            #expect(try await inbox.effects() == ["a done", "holder done"])
+            #expect(try await inbox.state("a") == "succeeded 1")
+        }
+    }
+
     @Test("the answer to a group of records is lost: the group is written again, and each is its own")
     func lostRecord() async throws {
         try await self.withProxy { inbox, proxy in

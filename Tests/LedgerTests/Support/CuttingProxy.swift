@@ -21,6 +21,7 @@ final class CuttingProxy: @unchecked Sendable {
     private let listener: Int32
     private let armed = Mutex<[Cut]>([])
     private let made = Mutex(0)
+    private let taken = Mutex(0)
 
     init(to target: Int) throws {
         self.target = target
@@ -44,6 +45,9 @@ final class CuttingProxy: @unchecked Sendable {
     /// How many connections were cut.
     var cuts: Int { self.made.withLock { $0 } }
 
+    /// How many connections were accepted.
+    var accepted: Int { self.taken.withLock { $0 } }
+
     func close() { shutdown(self.listener, Int32(SHUT_RDWR)) }
 
     private static func address(port: Int) -> sockaddr_in {
@@ -58,6 +62,7 @@ final class CuttingProxy: @unchecked Sendable {
         while true {
             let client = Foundation.accept(self.listener, nil, nil)
             guard client >= 0 else { break }
+            self.taken.withLock { $0 += 1 }
             let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
             var address = Self.address(port: self.target)
             let code = withUnsafePointer(to: &address) {
