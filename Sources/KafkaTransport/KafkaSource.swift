@@ -106,7 +106,8 @@ extension SourceFailure {
         case .transport, .allBrokersDown, .resolve, .timedOut:
             self.init(kind: .unreachable, message: error.description, isFatal: error.isFatal)
         case .authentication, .ssl, .saslFailed:
-            self.init(kind: .denied, message: error.description, isFatal: true)
+            // One connection's trouble, as a broker's restart behind a proxy makes it, or a token that is late.
+            self.init(kind: .denied, message: error.description, isFatal: error.isFatal)
         case .topicAuthorizationFailed, .groupAuthorizationFailed:
             self.init(kind: .denied, message: error.description, isFatal: true)
         case .autoOffsetReset:

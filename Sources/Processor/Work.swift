@@ -14,6 +14,8 @@ package final class Work: @unchecked Sendable {
     let receivedAt: Int64
     /// Identifies the lane; nil for commands without order.
     let laneID: UInt64?
+    /// The partition's, when the record was taken.
+    var generation = 0
 
     // Under the engine's lock.
     /// The lane's next one: of those that wait for their turn, or of those that wait for their acknowledgement.
@@ -177,6 +179,10 @@ package final class PartitionSlot: @unchecked Sendable {
 
     var state = State.active
     var progress: PartitionProgress
+    /// Where reading began: what lies before comes only when the log was cut short or made anew.
+    var start: Int64
+    /// Rises when the log begins anew: earlier commands say nothing about the offsets of the new ones.
+    var generation = 0
     var bytes = 0
     /// Commands that wait for a time or at a gate, and their bytes.
     var waiting = 0
@@ -214,6 +220,7 @@ package final class PartitionSlot: @unchecked Sendable {
         self.isRetry = partition.topic != domain.names.commandsTopic
         self.epoch = epoch
         self.progress = progress
+        self.start = progress.base
     }
 }
 

@@ -136,6 +136,11 @@ extension Engine {
             command = self.ledgerCommand(work)
             if let command {
                 let finding = await ledger.look(command)
+                // The database may have been away for long, and the command have expired meanwhile.
+                if case .run = preparation {
+                    work.startedAt = self.clock.wall()
+                    preparation = self.prepare(work, now: work.startedAt)
+                }
                 switch self.decide(finding, about: work, command, preparation) {
                 case .go(let decided): preparation = decided
                 case .resume(let progress): return await self.resume(work, progress, command: command, on: worker)
@@ -145,7 +150,7 @@ extension Engine {
         }
         switch preparation {
         case .end(let disposition):
-            work.finishedAt = now
+            work.finishedAt = work.startedAt
             await self.finish(work, disposition, command: command, scope: nil, wasTried: false, on: worker)
         case .run(let entry, let envelope):
             if let gate = work.slot.domain.gates[entry.type], !self.admit(work, by: gate) { return }

@@ -90,12 +90,14 @@ extension Engine {
     /// an attempt more than the policy allows.
     func resume(_ work: Work, _ progress: LedgerProgress, command: LedgerCommand, on worker: Worker) async {
         let now = self.clock.wall()
+        let before = work.attempt
         work.attempt = progress.attempts
         if work.firstFailedAt == 0 { work.firstFailedAt = progress.startedAt }
         work.finishedAt = now
         switch self.prepare(work, now: now) {
         case .end(let disposition):
-            await self.finish(work, disposition, command: command, scope: nil, wasTried: false, on: worker)
+            await self.finish(
+                work, disposition, command: command, scope: nil, wasTried: false, attemptBefore: before, on: worker)
         case .run(let entry, _):
             self.logger.info(
                 "a retry is recorded and may not have been sent: it is sent, and the attempt not made again",
@@ -107,7 +109,8 @@ extension Engine {
             let disposition = self.retry(work, failure, entry.policy)
             // The policy may have changed: an end is something new, and recorded.
             if case .failed = disposition {
-                return await self.finish(work, disposition, command: command, scope: nil, wasTried: false, on: worker)
+                return await self.finish(
+                    work, disposition, command: command, scope: nil, wasTried: false, attemptBefore: before, on: worker)
             }
             await self.complete(work, disposition, on: worker)
         }
@@ -115,10 +118,12 @@ extension Engine {
 
     /// Records how the attempt ended, then sends what follows from it.
     ///
-    /// - Parameter wasTried: Whether there was an attempt; without one the command came to its end, or was put off.
+    /// - Parameters:
+    ///   - wasTried: Whether there was an attempt; without one the command came to its end, or was put off.
+    ///   - attemptBefore: The attempts that the record itself told of, when the ledger told of more.
     func finish(
         _ work: Work, _ disposition: Disposition, command: LedgerCommand?, scope: (any LedgerScope)?,
-        wasTried: Bool, on worker: Worker
+        wasTried: Bool, attemptBefore: Int? = nil, on worker: Worker
     ) async {
         guard let ledger = self.ledger, let command, let entry = self.entry(work, disposition, command) else {
             scope?.abandon()
@@ -134,6 +139,9 @@ extension Engine {
             if wasTried {
                 work.attempt -= 1
                 work.attemptsHere -= 1
+            } else if let attemptBefore {
+                // What the ledger told is to be found anew.
+                work.attempt = attemptBefore
             }
             self.logger.debug(
                 "the database undid what was recorded: it is done again",

@@ -25,6 +25,10 @@ struct IntakeState {
     var noRoomSince: Int64?
     var pausedAll = false
     var hasReported = false
+    /// Since when brokers have refused the worker, and what had been done by then.
+    var deniedSince: Int64?
+    var doneWhenDenied = 0
+    var commitsAnswered = 0
     var stopDeadline: Int64?
     var lastReport: Int64 = 0
     var lastShare: Int64 = 0
@@ -155,7 +159,7 @@ extension Engine {
         guard count > 0 else { return 0 }
         let now = self.clock.wall()
         let monotonic = self.clock.monotonic()
-        let toPause = self.dispatcher.withLock { dispatcher -> [TopicPartition] in
+        let (toPause, restarted) = self.dispatcher.withLock { dispatcher -> ([TopicPartition], [TopicPartition]) in
             var full: [TopicPartition] = []
             for record in batch.records {
                 guard let slot = dispatcher.slot(topic: record.topic, partition: record.partition),
@@ -172,7 +176,14 @@ extension Engine {
                     full.append(slot.partition)
                 }
             }
-            return full
+            guard !dispatcher.restarted.isEmpty else { return (full, []) }
+            defer { dispatcher.restarted = [] }
+            return (full, dispatcher.restarted)
+        }
+        for partition in restarted {
+            self.logger.error(
+                "a partition's log was cut short or made anew below the committed offset: what is there is taken as new",
+                metadata: ["partition": "\(partition)"])
         }
         self.counters.consumed(batch.records.count, at: monotonic)
         if self.metrics.isEnabled { self.countConsumed(batch.records) }
@@ -221,6 +232,23 @@ extension Engine {
 
     // MARK: - Events
 
+    /// How long the brokers may refuse the worker, microseconds, before it ends.
+    private static let patienceWithDenials: Int64 = 120_000_000
+
+    /// Whether the brokers have refused the worker for so long, with nothing taken and nothing committed meanwhile, that
+    /// it is no passing trouble.
+    private func isDeniedForGood(_ failure: SourceFailure, _ state: inout IntakeState) -> Bool {
+        guard failure.kind == .denied else { return false }
+        let now = self.clock.monotonic()
+        let done = self.counters.snapshot.consumed + state.commitsAnswered
+        guard let since = state.deniedSince, state.doneWhenDenied == done else {
+            state.deniedSince = now
+            state.doneWhenDenied = done
+            return false
+        }
+        return now - since >= Self.patienceWithDenials
+    }
+
     func handleEvent(_ state: inout IntakeState) {
         guard let event = state.batch.event else { return }
         state.batch.event = nil
@@ -237,11 +265,12 @@ extension Engine {
             self.startRevoke(partitions, lost: lost, &state)
         case .committed(let partitions, let failure):
             self.dispatcher.withLock { $0.committed(partitions, failed: failure != nil) }
+            if failure == nil { state.commitsAnswered += 1 }
             if let failure {
                 self.logger.warning("commit failed, will be tried again", metadata: ["error": "\(failure)"])
             }
         case .failed(let failure):
-            if failure.isFatal {
+            if failure.isFatal || self.isDeniedForGood(failure, &state) {
                 self.fail(failure)
             } else {
                 self.logger.warning("broker connection", metadata: ["error": "\(failure)"])

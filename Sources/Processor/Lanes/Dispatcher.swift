@@ -37,6 +37,8 @@ struct Dispatcher {
     var epochs: UInt64 = 0
     /// Of the types with limits.
     var gates: [TypeGate] = []
+    /// Partitions whose logs began anew, to be told of.
+    var restarted: [TopicPartition] = []
     private var waitingCount: UInt64 = 0
     private var lastSlot: PartitionSlot?
 
@@ -103,6 +105,8 @@ struct Dispatcher {
     mutating func accept(_ work: Work) {
         let slot = work.slot
         guard slot.state == .active, self.phase == .running else { return }
+        if work.record.offset < slot.start { self.restart(slot, at: work.record.offset) }
+        work.generation = slot.generation
         let isNew = slot.progress.take(work.record.offset)
         guard isNew else {
             slot.isDirty = true
@@ -112,6 +116,17 @@ struct Dispatcher {
         if work.due <= 0 { self.countIn(work) }
         if !slot.memos.isEmpty { work.memo = slot.memos[work.record.offset] }
         if work.due > 0 { self.wait(work) } else { self.enqueue(work) }
+    }
+
+    /// The log was cut short or made anew below what the group had committed, and reading began where it is now: its
+    /// records are new, whatever their offsets. What runs of the old ones goes on.
+    private mutating func restart(_ slot: PartitionSlot, at offset: Int64) {
+        slot.progress = PartitionProgress(base: offset)
+        slot.memos = [:]
+        slot.start = offset
+        slot.generation += 1
+        slot.isDirty = true
+        self.restarted.append(slot.partition)
     }
 
     /// Whether the partition has come to its look-ahead limit.
@@ -184,7 +199,7 @@ struct Dispatcher {
     mutating func retryInPlace(_ work: Work, memo: RetryMemo?) {
         self.running -= 1
         work.slot.running -= 1
-        if let memo {
+        if let memo, work.generation == work.slot.generation {
             work.slot.memos[work.record.offset] = memo
             work.slot.isDirty = true
         }
@@ -257,7 +272,7 @@ struct Dispatcher {
         self.forget(work)
         slot.settling -= 1
         self.settling -= 1
-        guard slot.state != .gone else { return }
+        guard slot.state != .gone, work.generation == slot.generation else { return }
         _ = slot.progress.finish(work.record.offset)
         if !slot.memos.isEmpty { slot.memos[work.record.offset] = nil }
         slot.isDirty = true

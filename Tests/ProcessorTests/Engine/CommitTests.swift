@@ -6,6 +6,25 @@ import Testing
 @Suite(.timeLimit(.minutes(10))) struct CommitTests {
     private static let place = TopicPartition("test.commands", 0)
 
+    /// The log was cut short, or the topic made anew, and the operator let reading begin where it is now.
+    @Test func whatLiesBelowTheCommittedOffsetAfterAResetIsRun() async throws {
+        let harness = try Harness()
+        let place = TopicPartition("test.commands", 0)
+        var completed = CompletedSet()
+        completed.append(105..<106)
+        let metadata = CommitMetadata(completed: completed).text(base: 100)
+        harness.broker.state.update {
+            $0.committed[place] = OffsetCommit(partition: place, offset: 100, metadata: metadata)
+        }
+        let running = await harness.start()
+        running.source.jump(place, to: 0)
+        for index in 0..<13 { harness.broker.send("c-\(index)", key: "k-\(index % 3)") }
+        await harness.untilCommitted(13)
+        try await running.stop()
+        #expect(harness.journal.value.ids.count == 13)
+        #expect(harness.broker.records("test.results").count == 13)
+    }
+
     @Test(arguments: ["test.results", "test.audit"])
     func whatIsNotAcknowledgedIsNotCommitted(topic: String) async throws {
         let harness = try Harness()

@@ -132,6 +132,30 @@ import Testing
         #expect(running.source.log.value.isClosed)
     }
 
+    /// One connection's trouble passes; a worker that nobody lets in any more ends.
+    @Test func denialsEndTheRunOnlyWhenTheyLast() async throws {
+        let clock = ManualClock()
+        let harness = try Harness(clock: clock.clock)
+        let running = await harness.start()
+        let denial = SourceFailure(kind: .denied, message: "unexpected eof while reading", isFatal: false)
+        for number in 0..<5 {
+            running.source.post(.failed(denial))
+            await harness.turns(running)
+            clock.advance(milliseconds: 100_000)
+            // Work goes on, so it is no denial of the worker.
+            harness.broker.send("c-\(number)")
+            await harness.until("test.results", has: number + 1)
+            await harness.untilCommitted(Int64(number + 1))
+            await harness.turns(running)
+        }
+        running.source.post(.failed(denial))
+        await harness.turns(running)
+        clock.advance(milliseconds: 121_000)
+        running.source.post(.failed(denial))
+        let error = await #expect(throws: SourceFailure.self) { try await running.ended() }
+        #expect(error?.kind == .denied)
+    }
+
     @Test func aFatalFailureEndsTheRun() async throws {
         let harness = try Harness()
         harness.broker.send("c-1")

@@ -186,7 +186,8 @@ final class RunningEngine: Sendable {
     init(_ harness: Harness) {
         let source = MemorySource(broker: harness.broker)
         let engine = Engine(
-            domains: [harness.domain], source: source, ledger: harness.ledger.map { MemoryLedger($0.state) },
+            domains: [harness.domain], source: source,
+            ledger: harness.ledger.map { MemoryLedger($0.state, answersLooks: $0.answersLooks) },
             settings: harness.settings,
             group: "adjutant.test",
             clock: harness.clock, metrics: harness.metrics, instrument: harness.instrument, logger: harness.logger)

@@ -44,10 +44,15 @@ final class MemoryLedger: CommandLedger {
     }
 
     let state: Watched<State>
+    /// While it is not, nobody gets an answer to a look.
+    let answersLooks: Watched<Bool>
     private let isClosed = Watched(false)
 
     /// - Parameter state: The database's, which other workers' ledgers may share.
-    init(_ state: Watched<State> = Watched(State())) { self.state = state }
+    init(_ state: Watched<State> = Watched(State()), answersLooks: Watched<Bool> = Watched(true)) {
+        self.state = state
+        self.answersLooks = answersLooks
+    }
 
     // MARK: - CommandLedger
 
@@ -63,8 +68,9 @@ final class MemoryLedger: CommandLedger {
     func look(_ command: LedgerCommand) async -> LedgerFinding {
         let id = command.envelope.id
         guard !command.isOver(), !self.isClosed.value else { return .over }
+        self.state.update { $0.looks.append(id) }
+        await self.answersLooks.untilDeaf { $0 }
         return self.state.update { state in
-            state.looks.append(id)
             if let row = state.rows[Name(command)] {
                 guard let outcome = row.outcome else {
                     let isOpen = row.entry.command.origin == command.origin

@@ -42,6 +42,9 @@ final class MemorySource: CommandSource, @unchecked Sendable {
     func setCommitMode(_ mode: CommitMode) { self.locked { self.mode = mode } }
     func setBatchLimit(_ limit: Int) { self.locked { self.batchLimit = limit } }
 
+    /// What a reset of the offset does.
+    func jump(_ partition: TopicPartition, to position: Int) { self.locked { self.positions[partition] = position } }
+
     /// The process is gone as far as the broker knows: nothing arrives, nothing is committed.
     func cut() { self.locked { self.isCut = true } }
 
