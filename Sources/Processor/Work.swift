@@ -61,6 +61,8 @@ package final class Work: @unchecked Sendable {
     var traceHeaders: [String: String]?
     /// Monotonic microseconds before which the command is not run (again).
     var due: Int64 = 0
+    /// The same by the wall clock, Unix microseconds, where a record says it; 0 otherwise.
+    var dueAt: Int64 = 0
 
     /// Delivery reports still to come, and one hold that lasts until the outcome is sent.
     let pendingAcks = Atomic<Int>(1)

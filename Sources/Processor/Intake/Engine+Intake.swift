@@ -42,9 +42,10 @@ extension Engine {
 
     /// Releases due commands, looks after timeouts, commits; returns how long the poll may wait, in milliseconds.
     func doWhatIsDue(now: Int64, _ state: inout IntakeState) -> Int {
+        let wall = self.clock.wall()
         let (nextDue, hasReady, isRunning, isReady) = self.dispatcher.withLock { dispatcher in
             let before = dispatcher.ready.count
-            var due = dispatcher.releaseDue(now: now)
+            var due = dispatcher.releaseDue(now: now, wall: wall)
             if let gate = dispatcher.releaseGates(now: now) { due = min(due ?? gate, gate) }
             return (due, dispatcher.ready.count > before, dispatcher.running > 0, dispatcher.isReady)
         }
@@ -167,7 +168,10 @@ extension Engine {
                 else { continue }
                 let work = Work(
                     record: record, slot: slot, receivedAt: now, laneID: self.laneID(of: record, slot: slot))
-                if slot.isRetry { work.due = self.dueTime(of: record, wall: now, monotonic: monotonic) }
+                if slot.isRetry, let due = self.dueTime(of: record, after: now) {
+                    work.dueAt = due
+                    work.due = monotonic + min(Dispatcher.longestNap, due - now)
+                }
                 dispatcher.accept(work)
             }
             for slot in dispatcher.slots.values where !slot.isPaused && slot.state == .active {
@@ -221,13 +225,12 @@ extension Engine {
         return UInt64(bitPattern: Int64(hasher.finalize()))
     }
 
-    /// When a retry record may run, as monotonic time; 0 for now. A delay beyond all tiers is no delay we gave.
-    private func dueTime(of record: Record, wall: Int64, monotonic: Int64) -> Int64 {
+    /// When a retry record may run, Unix microseconds; nil for now, or when it does not say.
+    private func dueTime(of record: Record, after wall: Int64) -> Int64? {
         guard let span = record.header(named: Attribute.due.headerName), let text = record.text(span),
             let milliseconds = Int64(text), milliseconds > 0, milliseconds < Int64.max / 2000
-        else { return 0 }
-        let left = milliseconds * 1000 - wall
-        return left <= 0 ? 0 : monotonic + left
+        else { return nil }
+        return milliseconds * 1000 > wall ? milliseconds * 1000 : nil
     }
 
     // MARK: - Events

@@ -158,11 +158,25 @@ struct Dispatcher {
         self.waiting.insert(Waiting(due: work.due, sequence: self.waitingCount, work: work))
     }
 
+    /// How long a command waits at most before its time by the wall clock is looked at again, microseconds.
+    static let longestNap: Int64 = 60_000_000
+
     /// Moves what is due into the ready queue; returns when the next one is due.
-    mutating func releaseDue(now: Int64) -> Int64? {
+    ///
+    /// - Parameters:
+    ///   - now: Monotonic microseconds.
+    ///   - wall: Unix microseconds; retry records say in these when they are due. The wall clock may have been wrong
+    ///     when a record was read, and mended since.
+    mutating func releaseDue(now: Int64, wall: Int64 = .max) -> Int64? {
         while let first = self.waiting.min, first.due <= now {
             let work = self.waiting.removeMin().work
+            if work.dueAt > wall, work.slot.state == .active, self.phase == .running {
+                work.due = now + min(Self.longestNap, work.dueAt - wall)
+                self.waiting.insert(Waiting(due: work.due, sequence: first.sequence, work: work))
+                continue
+            }
             work.due = 0
+            work.dueAt = 0
             self.endWaiting(work)
             guard work.slot.state == .active, self.phase == .running else {
                 self.letGo(work)

@@ -1,4 +1,5 @@
 import Commands
+import Synchronization
 import Foundation
 import Testing
 
@@ -88,6 +89,25 @@ import Testing
 
     /// At the limit of what may wait, the partitions that hold it pause, and they only; when they are taken away and come
     /// back, they are full again and nothing ran early.
+    /// As at the start of a machine whose clock is set a little later.
+    @Test func aClockThatWasWrongHoldsUpNoRetryForLong() async throws {
+        let clock = ManualClock()
+        clock.error.store(-3 * 3600 * 1_000_000, ordering: .sequentiallyConsistent)
+        let harness = try Harness(clock: clock.clock)
+        let due = ManualClock.start / 1000 + 5000
+        harness.broker.send(
+            "c-1", extra: [("adjutant-attempt", "1"), ("adjutant-due", "\(due)")], topic: "test.retry.5s")
+        let running = await harness.start()
+        await harness.until(running) { $0.waitingForTime == 1 }
+        clock.error.store(0, ordering: .sequentiallyConsistent)
+        clock.advance(milliseconds: 4000)
+        await harness.turns(running)
+        #expect(harness.journal.value.starts.isEmpty)
+        clock.advance(milliseconds: 56_000)
+        await harness.until("test.results", has: 1)
+        try await running.stop()
+    }
+
     @Test func pausesAreThereAgainAfterAReassignment() async throws {
         let broker = MemoryBroker()
         for number in 0..<3000 { self.put(broker, "test.retry.10m", number, due: 60_000) }
