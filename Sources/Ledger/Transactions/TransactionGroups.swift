@@ -61,6 +61,8 @@ final class TransactionGroups: Sendable {
     func serve(_ connection: LedgerConnection) async {
         while let first = await self.queue.next(limit: 1) {
             var done: [Done] = []
+            // What fails from then on is the COMMIT, and not the statement of one of them.
+            var isCommitting = false
             do {
                 let opened = try await connection.open()
                 try await opened.transaction(isolation: self.settings.isolation) { transaction in
@@ -78,13 +80,14 @@ final class TransactionGroups: Sendable {
                         else { break }
                         next = self.queue.more(limit: 1).first
                     }
+                    isCommitting = true
                 }
                 connection.succeeded()
                 self.committed(done.filter(\.isRecorded).map(\.entry))
                 for entry in done { entry.answer.resume(returning: entry.verdict) }
             } catch {
                 for scope in first { scope.fail("the transaction was lost") }
-                await self.resolve(done, after: error, connection)
+                await self.resolve(done, after: error, isCommitting: isCommitting, connection)
                 await connection.failed(error)
             }
         }
@@ -92,14 +95,16 @@ final class TransactionGroups: Sendable {
     }
 
     /// Nobody knows whether it was committed, or it was not: the rows tell.
-    private func resolve(_ done: [Done], after error: any Error, _ connection: LedgerConnection) async {
+    private func resolve(
+        _ done: [Done], after error: any Error, isCommitting: Bool, _ connection: LedgerConnection
+    ) async {
         guard !done.isEmpty else { return }
         var isUnknown = false
         if let error = error as? PostgresError, error.kind == .unknownCommit || error.mayHaveTakenEffect {
             isUnknown = true
         }
         guard isUnknown else {
-            if let failure = error as? PostgresError, Self.isOwnFault(failure) {
+            if isCommitting, let failure = error as? PostgresError, Self.isOwnFault(failure) {
                 // A constraint that is checked at COMMIT: whose it is shows when each has a transaction of its own.
                 if done.count == 1 { return done[0].answer.resume(returning: .refused(Self.refusedCommit(failure))) }
                 self.alone.store(2 * done.count, ordering: .relaxed)
@@ -280,11 +285,18 @@ final class TransactionGroups: Sendable {
             ) { try await transaction.run([$0])[0] }
         } catch {
             scope.end()
-            answer.resume(returning: .undone(reason: "\(error)"))
-            if let error = error as? PostgresError, [.retry, .timeout, .resources].contains(error.kind) {
-                throw Undone()
+            guard let failure = error as? PostgresError else {
+                answer.resume(returning: .undone(reason: "\(error)"))
+                throw error
             }
-            throw error
+            // The handler may have changed what the statement depends on, such as its role; were it not to count, the
+            // command would be run for ever.
+            answer.resume(
+                returning: Self.isOwnFault(failure)
+                    ? .refused(Self.refusedRecord(failure)) : .undone(reason: "\(failure)"))
+            // Lost for all of them; anything else is undone with this one's savepoint.
+            if failure.kind == .reconnect || failure.kind == .unknownCommit { throw failure }
+            throw Undone()
         }
         throw Undone(later: done)
     }
@@ -320,6 +332,12 @@ final class TransactionGroups: Sendable {
         AttemptFailure(
             failureClass: .transient, code: "COMMIT_REFUSED",
             message: "the database refused to commit what the handler wrote: \(failure)")
+    }
+
+    private static func refusedRecord(_ failure: PostgresError) -> AttemptFailure {
+        AttemptFailure(
+            failureClass: .transient, code: "RECORD_REFUSED",
+            message: "the database refused the command's row after what the handler wrote: \(failure)")
     }
 
     private static func swallowed(_ failure: PostgresError) -> AttemptFailure {

@@ -138,6 +138,32 @@ import Testing
         }
     }
 
+    @Test("a handler that takes the right to write the command's row away fails by itself; others are kept")
+    func recordRefused() async throws {
+        try await Inbox.with {
+            $0.transactions = 1
+            $0.gatherLimit = .seconds(30)
+        } _: { inbox in
+            let (isOpen, release) = (Moment(), Moment())
+            // Keeps the only connection until the other one is there too.
+            async let first = inbox.attempt(try inbox.command("first")) { transaction in
+                try await transaction.effect("first")
+                await isOpen.come()
+                await release.wait()
+            }
+            await isOpen.wait()
+            async let other = inbox.attempt(try inbox.command("other", offset: 1)) { transaction in
+                try await transaction.effect("other")
+                try await transaction.query("SET LOCAL ROLE pg_monitor")
+            }
+            try await inbox.untilWaiting(1)
+            await release.come()
+            #expect(try await [first.name, other.name] == ["recorded", "refused RECORD_REFUSED"])
+            #expect(try await inbox.effects() == ["first done"])
+            #expect(await inbox.attempt(try inbox.command("last")) { try await $0.effect("last") }.name == "recorded")
+        }
+    }
+
     /// The second of one command sees the first one's row in their common transaction, before anybody knows whether that
     /// is committed.
     @Test("two attempts of one command in a transaction that fails: the second is no repeat of what never was")
@@ -151,9 +177,6 @@ import Testing
                 CREATE TABLE parents (id int PRIMARY KEY);
                 CREATE TABLE children (id int PRIMARY KEY, parent int REFERENCES parents DEFERRABLE INITIALLY DEFERRED);
                 """)
-            func untilWaiting(_ count: Int) async throws {
-                while inbox.ledger.groups.waiting < count { try await Task.sleep(for: .milliseconds(2)) }
-            }
             let (isOpen, release) = (Moment(), Moment())
             // Keeps the only connection until both are there.
             async let first = inbox.attempt(try inbox.command("first")) { transaction in
@@ -165,9 +188,9 @@ import Testing
             async let one = inbox.attempt(try inbox.command("c", offset: 1)) { transaction in
                 try await transaction.query("INSERT INTO children VALUES (1, 4711)")
             }
-            try await untilWaiting(1)
+            try await inbox.untilWaiting(1)
             async let two = inbox.attempt(try inbox.command("c", offset: 2)) { try await $0.effect("c", "two") }
-            try await untilWaiting(2)
+            try await inbox.untilWaiting(2)
             await release.come()
             #expect(try await [first.name, one.name, two.name] == ["undone", "undone", "undone"])
             #expect(try await inbox.effects() == [])

@@ -100,6 +100,11 @@ final class Inbox: Sendable {
         }
     }
 
+    /// Waits until so many commands wait for a transaction.
+    func untilWaiting(_ count: Int) async throws {
+        while self.ledger.groups.waiting < count { try await Task.sleep(for: .milliseconds(2)) }
+    }
+
     func effects() async throws -> [String] {
         try await self.database.connection.query("SELECT id || ' ' || note FROM effects ORDER BY 1").map {
             try $0.get(0)
