@@ -35,9 +35,12 @@ final class Batcher<Item: Sendable>: Sendable {
         }
     }
 
-    /// What is there now.
-    func more(limit: Int) -> [Item] {
-        self.state.withLock { Self.take(limit, from: &$0) }
+    /// The first of what is there now, when it matches.
+    func more(_ matches: (Item) -> Bool) -> Item? {
+        self.state.withLock { state in
+            guard let first = state.pending.first, matches(first) else { return nil }
+            return state.pending.removeFirst()
+        }
     }
 
     private static func take(_ limit: Int, from state: inout State) -> [Item] {

@@ -2,7 +2,6 @@ import Commands
 import Logging
 import PostgresClient
 import Processor
-import Synchronization
 
 /// Runs what handlers write in shared transactions, a savepoint for each command.
 ///
@@ -13,8 +12,8 @@ final class TransactionGroups: Sendable {
     private let settings: PostgresLedger.Settings
     private let logger: Logger
     private let queue = Batcher<PostgresScope>()
-    /// Transactions to come that take one command each, since a COMMIT was refused and nobody knows whose fault it was.
-    private let alone = Atomic<Int>(0)
+    /// Each of them gets a transaction of its own.
+    private let suspects = CommitSuspects()
 
     init(settings: PostgresLedger.Settings, logger: Logger) {
         self.settings = settings
@@ -45,6 +44,12 @@ final class TransactionGroups: Sendable {
         }
     }
 
+    /// A command that has its verdict is suspected no more.
+    private func answer(_ done: Done, _ verdict: LedgerVerdict) {
+        if case .undone = verdict {} else { self.suspects.remove(done.command) }
+        done.answer.resume(returning: verdict)
+    }
+
     // MARK: - One connection's loop
 
     /// An entry whose verdict holds once the transaction is committed. Not before, not even of a repeat: the outcome
@@ -68,8 +73,7 @@ final class TransactionGroups: Sendable {
                 try await opened.transaction(isolation: self.settings.isolation) { transaction in
                     var next = first.first
                     let started = ContinuousClock.now
-                    let isAlone = self.alone.load(ordering: .relaxed) > 0
-                    if isAlone { self.alone.subtract(1, ordering: .relaxed) }
+                    let isAlone = first.first.map { self.suspects.contains($0.command) } ?? false
                     while let scope = next {
                         if let finished = try await self.serve(scope, in: transaction, on: connection) {
                             done.append(finished)
@@ -78,13 +82,13 @@ final class TransactionGroups: Sendable {
                         guard !isAlone, done.count < self.settings.transactionLimit,
                             .now - started < self.settings.gatherLimit
                         else { break }
-                        next = self.queue.more(limit: 1).first
+                        next = self.queue.more { !self.suspects.contains($0.command) }
                     }
                     isCommitting = true
                 }
                 connection.succeeded()
                 self.committed(done.filter(\.isRecorded).map(\.entry))
-                for entry in done { entry.answer.resume(returning: entry.verdict) }
+                for entry in done { self.answer(entry, entry.verdict) }
             } catch {
                 for scope in first { scope.fail("the transaction was lost") }
                 await self.resolve(done, after: error, isCommitting: isCommitting, connection)
@@ -106,10 +110,10 @@ final class TransactionGroups: Sendable {
         guard isUnknown else {
             if isCommitting, let failure = error as? PostgresError, Self.isOwnFault(failure) {
                 // A constraint that is checked at COMMIT: whose it is shows when each has a transaction of its own.
-                if done.count == 1 { return done[0].answer.resume(returning: .refused(Self.refusedCommit(failure))) }
-                self.alone.store(2 * done.count, ordering: .relaxed)
+                if done.count == 1 { return self.answer(done[0], .refused(Self.refusedCommit(failure))) }
+                self.suspects.add(done.map(\.command))
             }
-            for entry in done { entry.answer.resume(returning: .undone(reason: "\(error)")) }
+            for entry in done { self.answer(entry, .undone(reason: "\(error)")) }
             return
         }
         connection.close()
@@ -117,7 +121,7 @@ final class TransactionGroups: Sendable {
         while !left.isEmpty {
             left.removeAll { entry in
                 guard entry.command.isOver() else { return false }
-                entry.answer.resume(returning: .over)
+                self.answer(entry, .over)
                 return true
             }
             let keys = left.map { CommandKey($0.command) }
@@ -130,8 +134,9 @@ final class TransactionGroups: Sendable {
                     if stored.isFinal { runs.insert(stored.run) }
                 }
                 for entry in left {
-                    entry.answer.resume(
-                        returning: runs.contains(entry.run)
+                    self.answer(
+                        entry,
+                        runs.contains(entry.run)
                             ? .recorded : .undone(reason: "the connection was lost while it was committed"))
                 }
                 left.removeAll()
@@ -211,6 +216,7 @@ final class TransactionGroups: Sendable {
                 }
             case .entry(let entry, let run, let answer):
                 guard entry.state == .succeeded else {
+                    self.suspects.remove(scope.command)
                     scope.end()
                     answer.resume(returning: nil)
                     throw Undone()
@@ -250,6 +256,7 @@ final class TransactionGroups: Sendable {
             switch await self.next(of: scope) {
             case .body(_, let continuation): continuation.resume(throwing: DatabaseError(failure))
             case .entry(let entry, _, let answer):
+                self.suspects.remove(scope.command)
                 scope.end()
                 if entry.state == .succeeded {
                     self.logger.error(
@@ -289,11 +296,14 @@ final class TransactionGroups: Sendable {
                 answer.resume(returning: .undone(reason: "\(error)"))
                 throw error
             }
-            // The handler may have changed what the statement depends on, such as its role; were it not to count, the
-            // command would be run for ever.
-            answer.resume(
-                returning: Self.isOwnFault(failure)
-                    ? .refused(Self.refusedRecord(failure)) : .undone(reason: "\(failure)"))
+            if Self.isOwnFault(failure) {
+                // The handler may have changed what the statement depends on, such as its role; were it not to count,
+                // the command would be run for ever.
+                self.suspects.remove(entry.command)
+                answer.resume(returning: .refused(Self.refusedRecord(failure)))
+            } else {
+                answer.resume(returning: .undone(reason: "\(failure)"))
+            }
             // Lost for all of them; anything else is undone with this one's savepoint.
             if failure.kind == .reconnect || failure.kind == .unknownCommit { throw failure }
             throw Undone()

@@ -138,6 +138,51 @@ import Testing
         }
     }
 
+    @Test("whoever a COMMIT was refused for runs alone when it comes back, however many others came before it")
+    func suspects() async throws {
+        try await Inbox.with {
+            $0.transactions = 1
+            $0.gatherLimit = .seconds(30)
+        } _: { inbox in
+            try await inbox.database.connection.script(
+                """
+                CREATE TABLE parents (id int PRIMARY KEY);
+                CREATE TABLE children (id int PRIMARY KEY, parent int REFERENCES parents DEFERRABLE INITIALLY DEFERRED);
+                """)
+            let culprit = try inbox.command("culprit")
+            // One transaction: a first command that keeps the connection until the culprit and another one wait for it.
+            func take(_ name: String) async throws -> [String] {
+                let (isOpen, release) = (Moment(), Moment())
+                async let first = inbox.attempt(try inbox.command("\(name)-first")) { transaction in
+                    try await transaction.effect("\(name)-first")
+                    await isOpen.come()
+                    await release.wait()
+                }
+                await isOpen.wait()
+                async let second = inbox.attempt(culprit) { transaction in
+                    try await transaction.query("INSERT INTO children VALUES (1, 4711)")
+                }
+                try await inbox.untilWaiting(1)
+                async let third = inbox.attempt(try inbox.command("\(name)-third")) { transaction in
+                    try await transaction.effect("\(name)-third")
+                }
+                try await inbox.untilWaiting(2)
+                await release.come()
+                return try await [first.name, second.name, third.name]
+            }
+            #expect(try await take("one") == ["undone", "undone", "undone"])
+            for index in 0..<10 {
+                let other = try inbox.command("other-\(index)")
+                #expect(await inbox.attempt(other) { try await $0.effect("other") }.name == "recorded")
+            }
+            #expect(try await take("two") == ["recorded", "refused COMMIT_REFUSED", "recorded"])
+            // Those that were suspected with it.
+            #expect(await inbox.attempt(try inbox.command("one-first")) { try await $0.effect("x") }.name == "recorded")
+            #expect(await inbox.attempt(try inbox.command("one-third")) { try await $0.effect("x") }.name == "recorded")
+            #expect(try await inbox.effects().count == 14)
+        }
+    }
+
     @Test("a handler that takes the right to write the command's row away fails by itself; others are kept")
     func recordRefused() async throws {
         try await Inbox.with {
