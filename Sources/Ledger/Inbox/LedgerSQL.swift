@@ -27,7 +27,8 @@ enum LedgerSQL {
     /// $1 group, $2 worker, $3 to $5 the owners' topics, partitions and epochs, then the rows' columns.
     ///
     /// A row is written when its partition is still the worker's, which holds until the transaction ends, and when the
-    /// command has no outcome yet, or a dead letter of it was sent again since.
+    /// command has no outcome yet, or a dead letter of it was sent again since. A run writes its row once, however
+    /// often the statement is sent.
     private static let upsert = """
         held AS MATERIALIZED (
             SELECT w.place FROM unnest($3::text[], $4::int4[], $5::int8[])
@@ -64,7 +65,8 @@ enum LedgerSQL {
                 output = excluded.output, due_at = excluded.due_at,
                 attempts = CASE WHEN c.finished_at IS NULL AND c.replays = excluded.replays
                     THEN greatest(c.attempts, excluded.attempts) ELSE excluded.attempts END
-            WHERE c.finished_at IS NULL OR (c.dead_lettered AND excluded.replays > c.replays)
+            WHERE (c.finished_at IS NULL AND c.run <> excluded.run)
+                OR (c.dead_lettered AND excluded.replays > c.replays)
             RETURNING c.*
         )
         """

@@ -141,6 +141,31 @@ import Testing
         }
     }
 
+    @Test("the answer to a group of retries is lost: the group is written again, and each is told of once")
+    func lostRetries() async throws {
+        try await self.withProxy { inbox, proxy in
+            let failure = AttemptFailure(failureClass: .transient, code: "BUSY", message: "later")
+            let warm = inbox.entry(try inbox.command("warm"), .retrying, failure: failure)
+            #expect(await inbox.ledger.record(warm, in: nil).name == "recorded")
+            for round in 0..<5 {
+                proxy.arm(.nextAnswer)
+                let commands = try (0..<20).map { try inbox.command("c-\(round)-\($0)", offset: Int64($0)) }
+                let verdicts = await withTaskGroup(of: String.self) { group in
+                    for command in commands {
+                        group.addTask {
+                            await inbox.ledger.record(inbox.entry(command, .retrying, failure: failure), in: nil).name
+                        }
+                    }
+                    return await group.reduce(into: []) { $0.append($1) }
+                }
+                #expect(verdicts.allSatisfy { $0 == "recorded" })
+            }
+            #expect(proxy.cuts == 5)
+            #expect(try await inbox.database.count("SELECT count(*) FROM adjutant.events") == 101)
+            #expect(try await inbox.database.count("SELECT count(DISTINCT command_id) FROM adjutant.events") == 101)
+        }
+    }
+
     @Test("backends killed again and again under load: each command has one effect, at its first attempt")
     func killed() async throws {
         try await Inbox.with { inbox in
