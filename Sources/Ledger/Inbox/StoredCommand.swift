@@ -62,6 +62,8 @@ struct StoredCommand {
 }
 
 /// What a command is found by.
+///
+/// Compared byte by byte, as the database does it: Swift takes texts for equal that Unicode takes for the same.
 struct CommandKey: Hashable {
     let domain: String
     let id: String
@@ -73,5 +75,21 @@ struct CommandKey: Hashable {
 
     init(_ command: LedgerCommand) {
         self.init(domain: command.domain, id: DatabaseText.id(command.envelope))
+    }
+
+    static func == (left: CommandKey, right: CommandKey) -> Bool {
+        left.id.utf8.elementsEqual(right.id.utf8) && left.domain.utf8.elementsEqual(right.domain.utf8)
+    }
+
+    func hash(into hasher: inout Hasher) {
+        Self.hash(self.domain, into: &hasher)
+        Self.hash(self.id, into: &hasher)
+    }
+
+    private static func hash(_ text: String, into hasher: inout Hasher) {
+        var text = text
+        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        // No text holds it: where one ends and the next begins.
+        hasher.combine(0xff as UInt8)
     }
 }

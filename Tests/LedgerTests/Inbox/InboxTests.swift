@@ -152,6 +152,32 @@ import Testing
         }
     }
 
+    /// "é" in one character and in two, which a comparison of Swift's texts takes for equal.
+    @Test("ids of different bytes are different commands, even when Unicode takes them for the same text")
+    func equivalentIDs() async throws {
+        let (one, two) = ("caf\u{e9}", "cafe\u{301}")
+        #expect(CommandKey(domain: "test", id: one) != CommandKey(domain: "test", id: two))
+        #expect(CommandKey(domain: "test", id: one) == CommandKey(domain: "test", id: one))
+        try await Inbox.with { inbox in
+            let (first, second) = (try inbox.command(one), try inbox.command(two, offset: 1))
+            #expect(await inbox.ledger.record(inbox.entry(first), in: nil).name == "recorded")
+            let failure = AttemptFailure(failureClass: .transient, code: "BUSY", message: "later")
+            let retry = inbox.entry(second, .retrying, failure: failure)
+            #expect(await inbox.ledger.record(retry, in: nil).name == "recorded")
+            // Many at once, so that both are asked for in one group.
+            let findings = await withTaskGroup(of: (String, String).self) { group in
+                for index in 0..<100 {
+                    let command = index % 2 == 0 ? first : second
+                    group.addTask { (command.envelope.id, await inbox.ledger.look(command).name) }
+                }
+                return await group.reduce(into: [(String, String)]()) { $0.append($1) }
+            }
+            for (id, finding) in findings {
+                #expect(finding == (id.utf8.elementsEqual(one.utf8) ? "finished" : "begun 1 at 1"))
+            }
+        }
+    }
+
     @Test("keys and attributes of any length and any bytes are no obstacle")
     func strangeTexts() async throws {
         try await Inbox.with { inbox in
