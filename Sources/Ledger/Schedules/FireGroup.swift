@@ -22,18 +22,19 @@ struct FireGroup {
     ///   - ahead: They are not due yet, and what is written is committed when they are.
     init(_ rows: PostgresRows, ahead: Bool = false, logger: Logger) throws {
         for row in rows {
-            let schedule = try Schedule(row)
             let now = try row.get("now", as: PostgresTimestamp.self).microseconds
-            let due = schedule.nextDue?.microseconds ?? now
             do {
+                let schedule = try Schedule(row)
+                let due = schedule.nextDue?.microseconds ?? now
                 let decision = DueDecision(
                     try schedule.timing, due: due, now: ahead ? max(now, due) : now, policy: schedule.missedPolicy)
                 self.add(schedule, decision)
             } catch {
+                let id = try row.get("id", as: String.self)
                 logger.error(
                     "a schedule cannot be read and rests: reschedule it",
-                    metadata: ["schedule": "\(schedule.id)", "error": "\(error)"])
-                self.rest(schedule)
+                    metadata: ["schedule": "\(id)", "error": "\(error)"])
+                self.rest(id, next: try row.get("next_due"))
             }
         }
     }
@@ -52,8 +53,8 @@ struct FireGroup {
     }
 
     /// Pauses a schedule that cannot be served.
-    mutating func rest(_ schedule: Schedule) {
-        self.add(schedule.id, next: schedule.nextDue, fired: nil, missed: true, rests: true)
+    mutating func rest(_ id: String, next: PostgresTimestamp?) {
+        self.add(id, next: next, fired: nil, missed: true, rests: true)
     }
 
     private mutating func add(

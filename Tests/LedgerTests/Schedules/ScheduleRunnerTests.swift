@@ -264,4 +264,25 @@ import Testing
         }
         #expect(try await store.find(bad.id)?.state == .paused)
     }
+
+    @Test("A schedule whose attributes are no texts rests with its due time; the others fire")
+    func unreadableAttributes() async throws {
+        let database = try await Database.make()
+        try await database.connection.query(
+            """
+            INSERT INTO adjutant.schedules (id, domain, type, data, attributes, next_due)
+            VALUES ('bad', 'lab', 'lab.run', '{}', '{"a": 1}', clock_timestamp() - interval '1 second'),
+                ('good', 'lab', 'lab.run', '{}', '{}', clock_timestamp())
+            """)
+        try await self.withRunners(1, on: database) { _ in
+            try await database.wait(for: 1, "SELECT count(*) FROM adjutant.outbox")
+            try await database.wait(
+                for: 1,
+                """
+                SELECT count(*) FROM adjutant.schedules
+                WHERE id = 'bad' AND paused_at IS NOT NULL AND next_due < clock_timestamp()
+                """)
+        }
+        #expect(try await database.count("SELECT fired FROM adjutant.schedules WHERE id = 'good'") == 1)
+    }
 }
