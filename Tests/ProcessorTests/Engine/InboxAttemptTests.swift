@@ -53,35 +53,6 @@ import Testing
         #expect(Self.kinds(harness.broker) == ["expired"])
     }
 
-    /// A retry was recorded and its worker died; meanwhile the policy allows no further attempt. That end is undone: it
-    /// is found again, and no attempt is made.
-    @Test func anEndThatTheLedgerToldOfIsFoundAgainWhenItIsUndone() async throws {
-        let clock = ManualClock()
-        let ledger = MemoryLedger()
-        let first = try Harness(retry: .fixed(.seconds(5), attempts: 3), clock: clock.clock, ledger: ledger) {
-            _, _, _ in throw CommandError.transient("BUSY")
-        }
-        first.broker.send("c-1")
-        let dying = await first.start()
-        await ledger.state.until { $0.row("c-1") != nil }
-        dying.cut()
-        try await dying.stop()
-        ledger.state.update { state in
-            let row = state.row("c-1")!
-            state.rows[MemoryLedger.Name("c-1")]?.entry = row.entry.counting(atLeast: 3)
-            state.answers = [.undone(reason: "deadlock")]
-        }
-        let second = try Harness(
-            broker: MemoryBroker(), retry: .fixed(.seconds(5), attempts: 3), clock: clock.clock, ledger: ledger)
-        second.broker.send("c-1")
-        let running = await second.start()
-        await second.until(running) { $0.waitingForTime == 1 }
-        await second.advance(clock, by: 60, running) { second.broker.state.read { $0.count("test.dlt") } == 1 }
-        try await running.stop()
-        #expect(second.journal.value.starts.isEmpty)
-        #expect(second.broker.records("test.failures").map { $0.headerText("adjutant-attempt") } == ["3"])
-    }
-
     /// Its worker stops: the command goes back untouched, since no attempt of it counts.
     @Test func anUndoneCommandIsLeftToTheNextOwnerOnAStop() async throws {
         let ledger = MemoryLedger()

@@ -50,6 +50,30 @@ import Testing
         #expect(retry.headerText("adjutant-due") == "\(ManualClock.start / 1000 + 5000)")
     }
 
+    /// Meanwhile the policy allows no further attempt. The database undoes the record of that end: it is found again, and
+    /// no attempt is made.
+    @Test func anEndThatTheLedgerToldOfIsFoundAgainWhenItIsUndone() async throws {
+        let clock = ManualClock()
+        let harness = try Harness(
+            retry: .fixed(.seconds(5), attempts: 3), clock: clock.clock, settings: Self.abrupt, ledger: MemoryLedger()
+        ) { gate, _, context in
+            await gate.pass("\(context.attempt)")
+            throw CommandError.transient("BUSY", "later")
+        }
+        harness.broker.send("c-1")
+        try await self.crash(harness, atAttempt: 1)
+        harness.ledger?.state.update { state in
+            let entry = state.row("c-1")!.entry
+            state.rows[MemoryLedger.Name("c-1")]?.entry = entry.counting(atLeast: 3)
+            state.answers = [.undone(reason: "deadlock")]
+        }
+        let second = await harness.start()
+        await harness.advance(clock, by: 10, second) { harness.broker.state.read { $0.count("test.dlt") } == 1 }
+        try await second.stop()
+        #expect(harness.journal.value.attempts("c-1") == [1])
+        #expect(harness.broker.records("test.failures").map { $0.headerText("adjutant-attempt") } == ["3"])
+    }
+
     /// Whether retries wait in place or in topics, and whenever a worker ends.
     @Test(arguments: [RetryPolicy.fixed(.seconds(5), .seconds(60)), .fixed(.milliseconds(100))])
     func noCommandIsTriedMoreOftenThanThePolicySays(retry: RetryPolicy) async throws {
