@@ -14,6 +14,8 @@ package struct KafkaError: Error, Sendable, CustomStringConvertible {
         package var name: String { String(cString: rd_kafka_err2name(rd_kafka_resp_err_t(rawValue: self.rawValue))) }
         /// librdkafka's description.
         package var text: String { String(cString: rd_kafka_err2str(rd_kafka_resp_err_t(rawValue: self.rawValue))) }
+        /// A broker's answer, not the client's own.
+        package var isOfBroker: Bool { self.rawValue > 0 }
 
         package static let transport = Code(RD_KAFKA_RESP_ERR__TRANSPORT)
         package static let allBrokersDown = Code(RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
@@ -40,6 +42,12 @@ package struct KafkaError: Error, Sendable, CustomStringConvertible {
         package static let ssl = Code(RD_KAFKA_RESP_ERR__SSL)
         package static let topicExists = Code(RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
         package static let saslFailed = Code(RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED)
+        package static let invalidMessageSize = Code(RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE)
+        package static let invalidTopic = Code(RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION)
+        package static let invalidTimestamp = Code(RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP)
+        package static let unsupportedMessageFormat = Code(RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT)
+        package static let policyViolation = Code(RD_KAFKA_RESP_ERR_POLICY_VIOLATION)
+        package static let invalidRecord = Code(RD_KAFKA_RESP_ERR_INVALID_RECORD)
     }
 
     package var code: Code

@@ -51,6 +51,7 @@ extension KafkaSink {
                 milliseconds: wait,
                 undelivered: { code, topic in
                     guard !isClosing, !code.isHopeless || self.mayTruncate(code, topic) else { return .report }
+                    if code.isOfBroker, !code.isHopeless { self.warn(code, topic, &reports.warnings) }
                     // Nothing overtakes what is kept already; what is to be cut down is no matter of room.
                     return hasKept && !code.isHopeless ? .keep : .resend(target)
                 },
@@ -98,6 +99,13 @@ extension KafkaSink {
     /// An outcome that is too large goes out as a note of its size; a command or a dead letter is never cut.
     private func mayTruncate(_ code: KafkaError.Code, _ topic: String) -> Bool {
         code == .messageTooLarge && self.truncatable.contains(topic)
+    }
+
+    private func warn(_ code: KafkaError.Code, _ topic: String, _ warnings: inout RefusalWarnings) {
+        guard warnings.isDue(topic: topic, code: code, at: .now) else { return }
+        self.logger.warning(
+            "the broker refuses records, which are sent again; said once a minute",
+            metadata: ["topic": "\(topic)", "error": "\(code.text) (\(code.name))"])
     }
 
     // MARK: - Failed producers
@@ -164,7 +172,9 @@ extension KafkaError.Code {
     /// The same bytes will be refused again.
     fileprivate var isHopeless: Bool {
         switch self {
-        case .messageTooLarge, .invalidArgument, .topicAuthorizationFailed: true
+        case .messageTooLarge, .invalidArgument, .topicAuthorizationFailed, .invalidRecord, .unsupportedMessageFormat,
+            .policyViolation:
+            true
         default: false
         }
     }

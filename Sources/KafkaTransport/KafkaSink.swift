@@ -42,6 +42,7 @@ package final class KafkaSink: EventSink {
         /// Has failed for good, and no other one has taken its place yet.
         var failed: KafkaProducer?
         var nextReplacement = ContinuousClock.now
+        var warnings = RefusalWarnings()
         /// Have reported everything; freed when nobody who sends can still hold them.
         var spent: [KafkaProducer] = []
     }

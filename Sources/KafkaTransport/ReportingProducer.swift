@@ -158,12 +158,3 @@ extension RecordOutcome {
         }
     }
 }
-
-extension KafkaError.Code {
-    // The broker's own codes, as the protocol numbers them.
-    fileprivate static let invalidMessageSize = Self(rawValue: 4)
-    fileprivate static let invalidTopic = Self(rawValue: 17)
-    fileprivate static let invalidTimestamp = Self(rawValue: 32)
-    fileprivate static let unsupportedMessageFormat = Self(rawValue: 43)
-    fileprivate static let invalidRecord = Self(rawValue: 87)
-}

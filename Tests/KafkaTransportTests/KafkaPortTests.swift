@@ -67,6 +67,25 @@ import Testing
         }
     }
 
+    /// A broker that refuses a record for what it is will do so again.
+    @Test(arguments: [KafkaError.Code.invalidRecord, .unsupportedMessageFormat, .policyViolation])
+    func whatABrokerRefusesForItsContentIsReported(code: KafkaError.Code) async throws {
+        try await Self.blocking {
+            let cluster = try Cluster(topic: "out")
+            defer { cluster.close() }
+            let tally = Tally()
+            let sink = try KafkaSink(
+                configuration: KafkaConfiguration(["bootstrap.servers": cluster.servers, "linger.ms": "5"]),
+                topics: [("out", 2)], truncatable: ["out"], receiver: tally, logger: .silent)
+            defer { sink.close() }
+            cluster.refuseProduce(times: 20, with: code)
+            let work = Works().make()
+            try Self.send("k", to: "out", for: work, through: sink, tally)
+            tally.waitForFailure()
+            #expect(tally.failures == ["other: \(code.text)"])
+        }
+    }
+
     @Test(arguments: RecordSenderConformance.allCases)
     func theRecordSenderConforms(check: RecordSenderConformance) async throws {
         try await Self.blocking {
@@ -80,6 +99,24 @@ import Testing
                                 "bootstrap.servers": cluster.servers, "linger.ms": "5",
                             ]), receiver: receiver, logger: .silent)
                     }, read: { try cluster.read($0) }, close: { cluster.close() }))
+        }
+    }
+
+    /// Sends a record as soon as the sink takes it.
+    private static func send(
+        _ key: String, to topic: String, for work: Work, through sink: KafkaSink, _ tally: Tally
+    ) throws {
+        var draft = OutgoingRecord()
+        draft.setKey(key.utf8)
+        draft.setValue([UInt8](repeating: 0x20, count: 100))
+        while true {
+            switch sink.send(draft, to: topic, partition: -1, for: work) {
+            case .accepted: return
+            case .full: break
+            case .refused(let failure): throw ConformanceFailure(description: "refused: \(failure)")
+            }
+            try tally.requireNoFailure()
+            Thread.sleep(forTimeInterval: 0.002)
         }
     }
 
@@ -118,6 +155,13 @@ private final class Tally: DeliveryReceiver, @unchecked Sendable {
 
     func requireNoFailure() throws {
         if let first = self.failures.first { throw ConformanceFailure(description: "not delivered: \(first)") }
+    }
+
+    func waitForFailure() {
+        let end = Date(timeIntervalSinceNow: 60)
+        self.condition.withLock {
+            while self.seen.isEmpty, self.failed.isEmpty, self.condition.wait(until: end) {}
+        }
     }
 
     func wait(for count: Int) throws {
@@ -169,9 +213,9 @@ private final class Cluster {
 
     var servers: String { self.broker.bootstrapServers }
 
-    /// The next produce requests are refused, each in a way that ends an idempotent producer.
-    func refuseProduce(times: Int) {
-        self.broker.refuse(.produce, with: Array(repeating: .outOfOrderSequence, count: times))
+    /// The next produce requests are refused; unless told otherwise, each in a way that ends an idempotent producer.
+    func refuseProduce(times: Int, with code: KafkaError.Code = .outOfOrderSequence) {
+        self.broker.refuse(.produce, with: Array(repeating: code, count: times))
     }
 
     func send(_ records: [PlainRecord], to partition: Int32) throws {
