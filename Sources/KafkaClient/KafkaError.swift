@@ -16,6 +16,13 @@ package struct KafkaError: Error, Sendable, CustomStringConvertible {
         package var text: String { String(cString: rd_kafka_err2str(rd_kafka_resp_err_t(rawValue: self.rawValue))) }
         /// A broker's answer, not the client's own.
         package var isOfBroker: Bool { self.rawValue > 0 }
+        /// A broker does not know the topic, or one of its partitions: maybe for a moment only, as brokers restart.
+        package var saysTopicIsMissing: Bool {
+            switch self {
+            case .unknownTopic, .unknownTopicOrPartition, .unknownPartition, .leaderNotAvailable: true
+            default: false
+            }
+        }
 
         package static let transport = Code(RD_KAFKA_RESP_ERR__TRANSPORT)
         package static let allBrokersDown = Code(RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
@@ -23,6 +30,8 @@ package struct KafkaError: Error, Sendable, CustomStringConvertible {
         package static let autoOffsetReset = Code(RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
         package static let unknownTopic = Code(RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
         package static let unknownTopicOrPartition = Code(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+        package static let unknownPartition = Code(RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION)
+        package static let leaderNotAvailable = Code(RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE)
         package static let topicAuthorizationFailed = Code(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
         package static let groupAuthorizationFailed = Code(RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
         package static let messageTooLarge = Code(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)

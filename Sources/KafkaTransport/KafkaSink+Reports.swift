@@ -14,19 +14,18 @@ extension KafkaSink {
     ///
     /// - Returns: Whether the sink is closing and everything has been reported.
     func serve(milliseconds: Int, _ reports: inout Reports, hasMore: inout Bool) -> Bool {
-        let isClosing = self.state.withLock { $0.isClosing }
-        if !isClosing { self.replaceFailed(&reports) }
-        let (current, retired, isBarred) = self.state.withLock { ($0.current, $0.retired, $0.isBarred) }
-        for producer in retired where producer.outstanding > 0 {
-            self.serve(producer, resendThrough: current, milliseconds: 0, &reports, isClosing: isClosing)
+        if !self.state.withLock({ $0.isClosing }) { self.replaceFailed(&reports) }
+        let turn = self.state.withLock { $0.turn }
+        for producer in turn.retired where producer.outstanding > 0 {
+            self.serve(producer, turn, milliseconds: 0, &reports)
         }
-        if !reports.kept.isEmpty { self.sendKept(through: current, &reports, isClosing: isClosing) }
-        if isBarred { self.liftBar(&reports) }
+        if !reports.kept.isEmpty { self.sendKept(turn, &reports) }
+        if turn.isBarred || turn.hasBarredTopics { self.liftBar(&reports) }
         self.freeSpent(&reports)
         hasMore = self.serve(
-            current, resendThrough: current,
-            milliseconds: isBarred || isClosing ? min(milliseconds, 5) : milliseconds, &reports, isClosing: isClosing)
-        guard isClosing else { return false }
+            turn.current, turn, milliseconds: turn.isBarred || turn.isClosing ? min(milliseconds, 5) : milliseconds,
+            &reports)
+        guard turn.isClosing else { return false }
         let left = self.state.withLock { [$0.current] + $0.retired }.filter { $0.outstanding > 0 }
         // A record may have slipped in behind the first purge.
         for producer in left { producer.purge() }
@@ -35,29 +34,30 @@ extension KafkaSink {
 
     /// - Returns: Whether there may be more at once.
     @discardableResult
-    func serve(
-        _ producer: KafkaProducer, resendThrough target: KafkaProducer, milliseconds: Int, _ reports: inout Reports,
-        isClosing: Bool
-    ) -> Bool {
+    func serve(_ producer: KafkaProducer, _ turn: Turn, milliseconds: Int, _ reports: inout Reports) -> Bool {
         var failures: [(Work, KafkaError.Code, String)] = []
-        var kept: [KeptRecord] = []
-        var hasKept = !reports.kept.isEmpty
+        // Topics that may have been missing.
+        var found: Set<String> = []
+        var hasKept = false
         var hasFailed = false
         var wait = milliseconds
         var events = 0
         // Each partition's acknowledgements come as an event of their own.
         while events < Self.eventsAtOnce {
             let count = producer.serve(
-                milliseconds: wait,
+                milliseconds: wait, namesTopics: turn.hasMissing,
                 undelivered: { code, topic in
-                    guard !isClosing, !code.isHopeless || self.mayTruncate(code, topic) else { return .report }
-                    if code.isOfBroker, !code.isHopeless { self.warn(code, topic, &reports.warnings) }
-                    // Nothing overtakes what is kept already; what is to be cut down is no matter of room.
-                    return hasKept && !code.isHopeless ? .keep : .resend(target)
+                    guard !turn.isClosing, !code.isHopeless || self.mayTruncate(code, topic) else { return .report }
+                    if code.saysTopicIsMissing { return self.isWaited(for: topic, code) ? .keep : .report }
+                    // What is to be cut down is no matter of room.
+                    if code.isHopeless { return .resend(turn.current) }
+                    if code.isOfBroker { self.warn(code, topic, &reports.warnings) }
+                    // Nothing overtakes what is kept already.
+                    return reports.kept[topic] == nil ? .resend(turn.current) : .keep
                 },
-                kept: {
+                kept: { record in
                     hasKept = true
-                    kept.append($0)
+                    reports.kept[record.topic, default: []].append(record)
                 },
                 failed: { error in
                     if error.isFatal {
@@ -74,17 +74,26 @@ extension KafkaSink {
                         failures.append((work, error, delivery.topic))
                     } else {
                         reports.works.append(work)
+                        if turn.hasMissing { found.insert(delivery.topic) }
                     }
                 })
             guard count > 0 else { break }
             events += 1
             wait = 0
         }
-        if hasFailed || !kept.isEmpty {
-            reports.kept.append(contentsOf: kept)
+        if !found.isEmpty {
+            self.state.withLock { state in
+                for topic in found { state.missing[topic] = nil }
+            }
+        }
+        if hasFailed || hasKept {
             if hasFailed, self.state.withLock({ $0.current === producer }) { reports.failed = producer }
-            self.state.withLock { $0.isBarred = true }
-            if !isClosing { self.replaceFailed(&reports) }
+            let topics = Set(reports.kept.keys)
+            self.state.withLock { state in
+                state.barredTopics = topics
+                if hasFailed || topics.contains(where: { state.missing[$0] == nil }) { state.isBarred = true }
+            }
+            if !turn.isClosing { self.replaceFailed(&reports) }
         }
         if !reports.works.isEmpty {
             self.receiver.delivered(reports.works)
@@ -99,6 +108,22 @@ extension KafkaSink {
     /// An outcome that is too large goes out as a note of its size; a command or a dead letter is never cut.
     private func mayTruncate(_ code: KafkaError.Code, _ topic: String) -> Bool {
         code == .messageTooLarge && self.truncatable.contains(topic)
+    }
+
+    /// Whether the code says that brokers do not know the topic, and it may still be back.
+    func isWaited(for topic: String, _ code: KafkaError.Code) -> Bool {
+        guard code.saysTopicIsMissing else { return false }
+        let now = ContinuousClock.now
+        let since = self.state.withLock { state -> ContinuousClock.Instant? in
+            let since = state.missing[topic]
+            if since == nil { state.missing[topic] = now }
+            return since
+        }
+        if let since { return now - since < self.topicPatience }
+        self.logger.warning(
+            "a topic is missing: its records wait",
+            metadata: ["topic": "\(topic)", "error": "\(code.text) (\(code.name))", "limit": "\(self.topicPatience)"])
+        return true
     }
 
     private func warn(_ code: KafkaError.Code, _ topic: String, _ warnings: inout RefusalWarnings) {
@@ -129,32 +154,39 @@ extension KafkaSink {
         }
     }
 
-    private func sendKept(through current: KafkaProducer, _ reports: inout Reports, isClosing: Bool) {
-        while let record = reports.kept.first {
-            var failure = DeliveryFailure(kind: .dropped, message: "the producer is closed")
-            if !isClosing {
-                do throws(KafkaError) {
-                    try current.send(record)
-                    reports.kept.removeFirst()
-                    continue
-                } catch {
-                    if error.isForNow { return }
-                    failure = DeliveryFailure(error.code, error.description)
+    /// Sends what is kept as far as there is room; a missing topic's records stay, and others pass them.
+    private func sendKept(_ turn: Turn, _ reports: inout Reports) {
+        for topic in Array(reports.kept.keys) {
+            while let record = reports.kept[topic]?.first {
+                var failure = DeliveryFailure(kind: .dropped, message: "the producer is closed")
+                if !turn.isClosing {
+                    do throws(KafkaError) {
+                        try turn.current.send(record)
+                        reports.removeFirstKept(of: topic)
+                        continue
+                    } catch {
+                        if error.isForNow { return }
+                        if self.isWaited(for: topic, error.code) { break }
+                        failure = DeliveryFailure(error.code, error.description)
+                    }
                 }
+                reports.removeFirstKept(of: topic)
+                guard let opaque = record.opaque else { continue }
+                let work = Unmanaged<Work>.fromOpaque(opaque).takeRetainedValue()
+                self.receiver.undeliverable(work, topic: topic, failure: failure)
             }
-            reports.kept.removeFirst()
-            guard let opaque = record.opaque else { continue }
-            let work = Unmanaged<Work>.fromOpaque(opaque).takeRetainedValue()
-            self.receiver.undeliverable(work, topic: record.topic, failure: failure)
         }
     }
 
     /// Lets new records through again once nothing is left that was accepted before.
     private func liftBar(_ reports: inout Reports) {
-        let hasMore = reports.failed != nil || !reports.kept.isEmpty
+        let hasFailed = reports.failed != nil
+        let topics = Set(reports.kept.keys)
         let spent = self.state.withLock { state -> [KafkaProducer] in
+            state.barredTopics = topics
             guard state.retired.allSatisfy({ $0.outstanding == 0 }) else { return [] }
-            state.isBarred = hasMore
+            // What a missing topic keeps bars that topic alone.
+            state.isBarred = hasFailed || topics.contains(where: { state.missing[$0] == nil })
             defer { state.retired = [] }
             return state.retired
         }

@@ -11,9 +11,14 @@ import Synchronization
 /// A record that fails is queued again with the same bytes, and so the same event id, unless the broker will never take
 /// it. After a fatal error of the producer a new one takes over, and what the old one held goes through it. What finds no
 /// room there, or finds that one failed too, is kept and goes before everything else.
+///
+/// A topic that brokers do not know may be back in a moment, as when they restart: for a while its records wait, and no
+/// others do.
 package final class KafkaSink: EventSink {
     private let configuration: KafkaConfiguration
     private let topics: [(name: String, partitions: Int32)]
+    /// How long a topic that brokers do not know is waited for.
+    let topicPatience: Duration
     let receiver: any DeliveryReceiver
     let logger: Logger
     let truncatable: Set<String>
@@ -31,27 +36,58 @@ package final class KafkaSink: EventSink {
         /// What was accepted before has to go first: a failed producer has not handed over everything yet, or something
         /// is kept.
         var isBarred = false
+        /// Something of them is kept.
+        var barredTopics: Set<String> = []
+        /// Since when brokers do not know a topic; until a record of it is delivered.
+        var missing: [String: ContinuousClock.Instant] = [:]
         var isClosing = false
+
+        func isBarred(for topic: String) -> Bool {
+            self.isBarred || (!self.barredTopics.isEmpty && self.barredTopics.contains(topic))
+        }
+
+        var turn: Turn {
+            Turn(
+                current: self.current, retired: self.retired, isBarred: self.isBarred,
+                hasBarredTopics: !self.barredTopics.isEmpty, hasMissing: !self.missing.isEmpty,
+                isClosing: self.isClosing)
+        }
+    }
+
+    /// How things stand as reports are taken.
+    struct Turn: Sendable {
+        let current: KafkaProducer
+        let retired: [KafkaProducer]
+        let isBarred: Bool
+        let hasBarredTopics: Bool
+        let hasMissing: Bool
+        let isClosing: Bool
     }
 
     struct Reports {
         /// Space for reports, used again.
         var works: [Work] = []
-        /// Undelivered, and to be sent again.
-        var kept: Deque<KeptRecord> = []
+        /// Undelivered, and to be sent again, by topic; none is empty.
+        var kept: [String: Deque<KeptRecord>] = [:]
         /// Has failed for good, and no other one has taken its place yet.
         var failed: KafkaProducer?
         var nextReplacement = ContinuousClock.now
         var warnings = RefusalWarnings()
         /// Have reported everything; freed when nobody who sends can still hold them.
         var spent: [KafkaProducer] = []
+
+        mutating func removeFirstKept(of topic: String) {
+            self.kept[topic]?.removeFirst()
+            if self.kept[topic]?.isEmpty == true { self.kept[topic] = nil }
+        }
     }
 
     package init(
         configuration: KafkaConfiguration, topics: [(name: String, partitions: Int32)], truncatable: Set<String>,
-        receiver: any DeliveryReceiver, logger: Logger
+        topicPatience: Duration = .seconds(120), receiver: any DeliveryReceiver, logger: Logger
     ) throws {
         self.truncatable = truncatable
+        self.topicPatience = topicPatience
         self.configuration = configuration
         self.topics = topics
         self.receiver = receiver
@@ -70,7 +106,7 @@ package final class KafkaSink: EventSink {
     package func send(
         _ record: borrowing OutgoingRecord, to topic: String, partition: Int32, for work: Work
     ) -> SendResult {
-        let (producer, isBarred, isClosing) = self.state.withLock { ($0.current, $0.isBarred, $0.isClosing) }
+        let (producer, isBarred, isClosing) = self.state.withLock { ($0.current, $0.isBarred(for: topic), $0.isClosing) }
         // Whoever waited for room must not fill the queue anew that is being emptied.
         if isClosing { return .refused(DeliveryFailure(kind: .dropped, message: "the producer is closed")) }
         // What was accepted before goes first, so that a key's outcomes keep their order.
@@ -81,7 +117,7 @@ package final class KafkaSink: EventSink {
             return .accepted
         } catch {
             opaque.release()
-            if error.isForNow { return .full }
+            if error.isForNow || self.isWaited(for: topic, error.code) { return .full }
             return .refused(DeliveryFailure(error.code, error.description))
         }
     }
@@ -90,9 +126,9 @@ package final class KafkaSink: EventSink {
 
     package func report() {
         _ = self.reports.withLockIfAvailable { reports in
-            let (current, isClosing) = self.state.withLock { ($0.current, $0.isClosing) }
-            guard !isClosing else { return }
-            self.serve(current, resendThrough: current, milliseconds: 0, &reports, isClosing: false)
+            let turn = self.state.withLock { $0.turn }
+            guard !turn.isClosing else { return }
+            self.serve(turn.current, turn, milliseconds: 0, &reports)
         }
     }
 
@@ -103,7 +139,7 @@ package final class KafkaSink: EventSink {
 
     package func flush(milliseconds: Int) -> Bool {
         let limit = Date(timeIntervalSinceNow: Double(milliseconds) / 1000)
-        while self.state.withLock({ $0.isBarred || $0.current.outstanding > 0 }) {
+        while self.state.withLock({ $0.isBarred || !$0.barredTopics.isEmpty || $0.current.outstanding > 0 }) {
             guard Date() < limit else { return false }
             Thread.sleep(forTimeInterval: 0.002)
         }

@@ -74,15 +74,99 @@ import Testing
             let cluster = try Cluster(topic: "out")
             defer { cluster.close() }
             let tally = Tally()
-            let sink = try KafkaSink(
-                configuration: KafkaConfiguration(["bootstrap.servers": cluster.servers, "linger.ms": "5"]),
-                topics: [("out", 2)], truncatable: ["out"], receiver: tally, logger: .silent)
+            let sink = try Self.sink(for: cluster, tally)
             defer { sink.close() }
             cluster.refuseProduce(times: 20, with: code)
             let work = Works().make()
             try Self.send("k", to: "out", for: work, through: sink, tally)
             tally.waitForFailure()
             #expect(tally.failures == ["other: \(code.text)"])
+        }
+    }
+
+    /// A broker that restarts may answer for a moment that it does not know a topic.
+    @Test func aTopicThatIsMissingForAMomentIsWaitedForAndBarsNoOther() async throws {
+        try await Self.blocking {
+            let cluster = try Cluster(topic: "out", further: ["other"])
+            defer { cluster.close() }
+            let works = Works()
+            let tally = Tally()
+            let sink = try Self.sink(for: cluster, tally)
+            defer { sink.close() }
+            var sent = 0
+            func send(_ count: Int, to topic: String) throws {
+                for number in 0..<count {
+                    try Self.send("k-\(number % 10)", to: topic, for: works.make(), through: sink, tally)
+                }
+                sent += count
+            }
+            try send(100, to: "out")
+            try send(100, to: "other")
+            try tally.wait(for: sent)
+
+            cluster.refuse(topic: "out", with: .unknownTopicOrPartition)
+            // Until the client has heard of it.
+            while case .accepted = sink.send(Self.draft("k"), to: "out", partition: -1, for: works.make()) {
+                sent += 1
+                Thread.sleep(forTimeInterval: 0.002)
+            }
+            try tally.requireNoFailure()
+            let sentMeanwhile = 100
+            let all = (0..<sentMeanwhile).map { _ in works.make() }
+            let ended = DispatchSemaphore(value: 0)
+            NamedThread.start("test-sender") {
+                for work in all { try? Self.send("k", to: "out", for: work, through: sink, tally) }
+                ended.signal()
+            }
+            let others = (0..<100).map { _ in works.make() }
+            for work in others { try Self.send("k", to: "other", for: work, through: sink, tally) }
+            sent += others.count
+            try tally.wait(for: others)
+
+            cluster.refuse(topic: "out", with: nil)
+            ended.wait()
+            sent += sentMeanwhile
+            try tally.wait(for: sent)
+            #expect(tally.failures == [])
+            #expect(tally.reportedTwice == 0)
+        }
+    }
+
+    /// Only so long, and it may still come.
+    @Test func aTopicThatStaysMissingIsRefusedUntilItIsThere() async throws {
+        try await Self.blocking {
+            let cluster = try Cluster(topic: "out")
+            defer { cluster.close() }
+            let works = Works()
+            let tally = Tally()
+            let sink = try Self.sink(for: cluster, tally, topicPatience: .milliseconds(500))
+            defer { sink.close() }
+            try Self.send("k", to: "out", for: works.make(), through: sink, tally)
+            try tally.wait(for: 1)
+
+            cluster.refuse(topic: "out", with: .unknownTopicOrPartition)
+            var wasFull = false
+            let end = Date(timeIntervalSinceNow: 60)
+            sending: while true {
+                guard Date() < end else { throw ConformanceFailure(description: "not refused within 60 s") }
+                switch sink.send(Self.draft("k"), to: "out", partition: -1, for: works.make()) {
+                case .accepted: break
+                case .full: wasFull = true
+                case .refused(let failure):
+                    #expect(failure.kind == .other)
+                    break sending
+                }
+                Thread.sleep(forTimeInterval: 0.002)
+            }
+            #expect(wasFull)
+
+            cluster.refuse(topic: "out", with: nil)
+            let before = tally.deliveredCount
+            while tally.deliveredCount == before {
+                guard Date() < end else { throw ConformanceFailure(description: "not delivered within 60 s") }
+                _ = sink.send(Self.draft("k"), to: "out", partition: -1, for: works.make())
+                Thread.sleep(forTimeInterval: 0.02)
+            }
         }
     }
 
@@ -102,13 +186,30 @@ import Testing
         }
     }
 
+    private static func sink(
+        for cluster: Cluster, _ tally: Tally, topicPatience: Duration = .seconds(120)
+    ) throws -> KafkaSink {
+        try KafkaSink(
+            configuration: KafkaConfiguration([
+                "bootstrap.servers": cluster.servers, "linger.ms": "5", "topic.metadata.refresh.interval.ms": "200",
+                // As if the topics had been known for long.
+                "topic.metadata.propagation.max.ms": "0",
+            ]), topics: [("out", 2), ("other", 2)], truncatable: ["out"], topicPatience: topicPatience,
+            receiver: tally, logger: .silent)
+    }
+
+    private static func draft(_ key: String) -> OutgoingRecord {
+        var draft = OutgoingRecord()
+        draft.setKey(key.utf8)
+        draft.setValue([UInt8](repeating: 0x20, count: 100))
+        return draft
+    }
+
     /// Sends a record as soon as the sink takes it.
     private static func send(
         _ key: String, to topic: String, for work: Work, through sink: KafkaSink, _ tally: Tally
     ) throws {
-        var draft = OutgoingRecord()
-        draft.setKey(key.utf8)
-        draft.setValue([UInt8](repeating: 0x20, count: 100))
+        let draft = Self.draft(key)
         while true {
             switch sink.send(draft, to: topic, partition: -1, for: work) {
             case .accepted: return
@@ -132,16 +233,20 @@ import Testing
 /// `@unchecked Sendable`: everything is guarded by the condition's lock.
 private final class Tally: DeliveryReceiver, @unchecked Sendable {
     private let condition = NSCondition()
-    private var seen: Set<ObjectIdentifier> = []
+    /// Kept alive, so that no other one gets its identifier.
+    private var seen: [ObjectIdentifier: Work] = [:]
     private var repeats = 0
     private var failed: [String] = []
 
     var failures: [String] { self.condition.withLock { self.failed } }
+    var deliveredCount: Int { self.condition.withLock { self.seen.count } }
     var reportedTwice: Int { self.condition.withLock { self.repeats } }
 
     func delivered(_ works: [Work]) {
         self.condition.withLock {
-            for work in works where !self.seen.insert(ObjectIdentifier(work)).inserted { self.repeats += 1 }
+            for work in works where self.seen.updateValue(work, forKey: ObjectIdentifier(work)) != nil {
+                self.repeats += 1
+            }
             self.condition.broadcast()
         }
     }
@@ -161,6 +266,17 @@ private final class Tally: DeliveryReceiver, @unchecked Sendable {
         let end = Date(timeIntervalSinceNow: 60)
         self.condition.withLock {
             while self.seen.isEmpty, self.failed.isEmpty, self.condition.wait(until: end) {}
+        }
+    }
+
+    func wait(for works: [Work]) throws {
+        let end = Date(timeIntervalSinceNow: 60)
+        try self.condition.withLock {
+            while !works.allSatisfy({ self.seen[ObjectIdentifier($0)] != nil }), self.failed.isEmpty {
+                guard self.condition.wait(until: end) else {
+                    throw ConformanceFailure(description: "not all delivered within 60 s")
+                }
+            }
         }
     }
 
@@ -202,10 +318,10 @@ private final class Cluster {
     private let producer: KafkaProducer
     private var others: [Member] = []
 
-    init(topic: String) throws {
+    init(topic: String, further: [String] = []) throws {
         self.topic = topic
         self.broker = try EmbeddedBroker(logger: .silent)
-        try self.broker.createTopics([(topic, 2)])
+        try self.broker.createTopics(([topic] + further).map { ($0, 2) })
         self.producer = try KafkaProducer(
             configuration: KafkaConfiguration(["bootstrap.servers": self.broker.bootstrapServers]),
             topics: [(topic, 2)], logger: .silent)
@@ -217,6 +333,8 @@ private final class Cluster {
     func refuseProduce(times: Int, with code: KafkaError.Code = .outOfOrderSequence) {
         self.broker.refuse(.produce, with: Array(repeating: code, count: times))
     }
+
+    func refuse(topic: String, with code: KafkaError.Code?) { self.broker.refuse(topic: topic, with: code) }
 
     func send(_ records: [PlainRecord], to partition: Int32) throws {
         for record in records {

@@ -12,11 +12,11 @@ package struct KafkaDelivery {
     /// Where the record lies now; negative when it was not delivered.
     package var partition: Int32 = -1
     package var offset: Int64 = -1
-    /// Where the record was to go; filled for failures.
+    /// Where the record was to go; filled for failures, for others when asked for.
     package var topic = ""
 }
 
-/// An undelivered record for which no producer had room when it was to be sent again.
+/// An undelivered record that no producer took when it was to be sent again.
 ///
 /// `@unchecked Sendable`: the pointer is only handed on.
 package struct KeptRecord: @unchecked Sendable {
@@ -236,18 +236,20 @@ package final class KafkaProducer: Sendable {
     /// What becomes of an undelivered record.
     package enum Undelivered {
         case report
-        /// Queued again, by this producer or another one, with the same bytes and opaque; kept when that one has no room
-        /// or has failed for good.
+        /// Queued again, by this producer or another one, with the same bytes and opaque; kept when that one has no
+        /// room, has failed for good or cannot find the topic.
         case resend(KafkaProducer)
         case keep
     }
 
     /// Waits for reports and errors, and hands each over.
     ///
+    /// - Parameter namesTopics: Whether reports on delivered records carry their topic too.
     /// - Returns: The number of reports handed over.
     @discardableResult
     package func serve(
-        milliseconds: Int, undelivered: (KafkaError.Code, String) -> Undelivered = { _, _ in .report },
+        milliseconds: Int, namesTopics: Bool = false,
+        undelivered: (KafkaError.Code, String) -> Undelivered = { _, _ in .report },
         kept: (KeptRecord) -> Void = { _ in }, failed: (KafkaError) -> Void, _ report: (KafkaDelivery) -> Void
     ) -> Int {
         guard let event = rd_kafka_queue_poll(self.handle.queue, Int32(clamping: milliseconds)) else { return 0 }
@@ -264,7 +266,7 @@ package final class KafkaProducer: Sendable {
                     report(
                         KafkaDelivery(
                             opaque: message.pointee._private, error: nil, partition: message.pointee.partition,
-                            offset: message.pointee.offset))
+                            offset: message.pointee.offset, topic: namesTopics ? Self.topicName(message) : ""))
                     continue
                 }
                 var code = KafkaError.Code(message.pointee.err)
@@ -328,7 +330,7 @@ package final class KafkaProducer: Sendable {
             try self.queue(record, to: handle, partition: message.pointee.partition, opaque: message.pointee._private)
             return .queued
         } catch {
-            return error.isForNow ? .noRoom(record) : .refused(error.code)
+            return error.isForNow || error.code.saysTopicIsMissing ? .noRoom(record) : .refused(error.code)
         }
     }
 
