@@ -1,4 +1,3 @@
-import DequeModule
 import Foundation
 import KafkaClient
 import Logging
@@ -16,15 +15,16 @@ extension KafkaSink {
     func serve(milliseconds: Int, _ reports: inout Reports, hasMore: inout Bool) -> Bool {
         if !self.state.withLock({ $0.isClosing }) { self.replaceFailed(&reports) }
         let turn = self.state.withLock { $0.turn }
-        for producer in turn.retired where producer.outstanding > 0 {
-            self.serve(producer, turn, milliseconds: 0, &reports)
+        // The youngest first: older ones' records wait for what it gives back.
+        for (index, producer) in turn.retired.enumerated().reversed() where producer.outstanding > 0 {
+            self.serve(producer, number: turn.oldest + index, turn, milliseconds: 0, &reports)
         }
         if !reports.kept.isEmpty { self.sendKept(turn, &reports) }
         if turn.isBarred || turn.hasBarredTopics { self.liftBar(&reports) }
         self.freeSpent(&reports)
         hasMore = self.serve(
-            turn.current, turn, milliseconds: turn.isBarred || turn.isClosing ? min(milliseconds, 5) : milliseconds,
-            &reports)
+            turn.current, number: turn.number, turn,
+            milliseconds: turn.isBarred || turn.isClosing ? min(milliseconds, 5) : milliseconds, &reports)
         guard turn.isClosing else { return false }
         let left = self.state.withLock { [$0.current] + $0.retired }.filter { $0.outstanding > 0 }
         // A record may have slipped in behind the first purge.
@@ -34,7 +34,10 @@ extension KafkaSink {
 
     /// - Returns: Whether there may be more at once.
     @discardableResult
-    func serve(_ producer: KafkaProducer, _ turn: Turn, milliseconds: Int, _ reports: inout Reports) -> Bool {
+    func serve(
+        _ producer: KafkaProducer, number: Int, _ turn: Turn, milliseconds: Int, _ reports: inout Reports
+    ) -> Bool {
+        let isHeldBack = turn.isHeldBack(number)
         var failures: [(Work, KafkaError.Code, String)] = []
         // Topics that may have been missing.
         var found: Set<String> = []
@@ -52,12 +55,12 @@ extension KafkaSink {
                     // What is to be cut down is no matter of room.
                     if code.isHopeless { return .resend(turn.current) }
                     if code.isOfBroker { self.warn(code, topic, &reports.warnings) }
-                    // Nothing overtakes what is kept already.
-                    return reports.kept[topic] == nil ? .resend(turn.current) : .keep
+                    // Nothing overtakes what is kept already, or what younger producers are still to give back.
+                    return reports.kept[topic] == nil && !isHeldBack ? .resend(turn.current) : .keep
                 },
                 kept: { record in
                     hasKept = true
-                    reports.kept[record.topic, default: []].append(record)
+                    reports.kept[record.topic, default: KeptQueue()].insert(record, from: number)
                 },
                 failed: { error in
                     if error.isFatal {
@@ -144,6 +147,7 @@ extension KafkaSink {
             self.state.withLock { state in
                 state.retired.append(state.current)
                 state.current = producer
+                state.number += 1
                 state.isBarred = true
             }
             reports.failed = nil
@@ -157,7 +161,8 @@ extension KafkaSink {
     /// Sends what is kept as far as there is room; a missing topic's records stay, and others pass them.
     private func sendKept(_ turn: Turn, _ reports: inout Reports) {
         for topic in Array(reports.kept.keys) {
-            while let record = reports.kept[topic]?.first {
+            while let (record, number) = reports.kept[topic]?.first {
+                if !turn.isClosing, turn.isHeldBack(number) { break }
                 var failure = DeliveryFailure(kind: .dropped, message: "the producer is closed")
                 if !turn.isClosing {
                     do throws(KafkaError) {

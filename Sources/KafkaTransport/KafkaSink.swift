@@ -1,5 +1,4 @@
 import Commands
-import DequeModule
 import Foundation
 import KafkaClient
 import Logging
@@ -31,7 +30,9 @@ package final class KafkaSink: EventSink {
 
     struct State {
         var current: KafkaProducer
-        /// Producers that failed: served until they have reported everything.
+        /// The current producer's; each has one more than the one before it.
+        var number = 0
+        /// Producers that failed, oldest first: served until all have reported everything.
         var retired: [KafkaProducer] = []
         /// What was accepted before has to go first: a failed producer has not handed over everything yet, or something
         /// is kept.
@@ -48,7 +49,7 @@ package final class KafkaSink: EventSink {
 
         var turn: Turn {
             Turn(
-                current: self.current, retired: self.retired, isBarred: self.isBarred,
+                current: self.current, number: self.number, retired: self.retired, isBarred: self.isBarred,
                 hasBarredTopics: !self.barredTopics.isEmpty, hasMissing: !self.missing.isEmpty,
                 isClosing: self.isClosing)
         }
@@ -57,18 +58,27 @@ package final class KafkaSink: EventSink {
     /// How things stand as reports are taken.
     struct Turn: Sendable {
         let current: KafkaProducer
+        let number: Int
         let retired: [KafkaProducer]
         let isBarred: Bool
         let hasBarredTopics: Bool
         let hasMissing: Bool
         let isClosing: Bool
+
+        /// The number of the first of `retired`.
+        var oldest: Int { self.number - self.retired.count }
+
+        /// Whether a failed producer younger than this one still holds records: they go first.
+        func isHeldBack(_ number: Int) -> Bool {
+            self.retired.dropFirst(max(0, number - self.oldest + 1)).contains { $0.outstanding > 0 }
+        }
     }
 
     struct Reports {
         /// Space for reports, used again.
         var works: [Work] = []
         /// Undelivered, and to be sent again, by topic; none is empty.
-        var kept: [String: Deque<KeptRecord>] = [:]
+        var kept: [String: KeptQueue<KeptRecord>] = [:]
         /// Has failed for good, and no other one has taken its place yet.
         var failed: KafkaProducer?
         var nextReplacement = ContinuousClock.now
@@ -106,7 +116,9 @@ package final class KafkaSink: EventSink {
     package func send(
         _ record: borrowing OutgoingRecord, to topic: String, partition: Int32, for work: Work
     ) -> SendResult {
-        let (producer, isBarred, isClosing) = self.state.withLock { ($0.current, $0.isBarred(for: topic), $0.isClosing) }
+        let (producer, isBarred, isClosing) = self.state.withLock {
+            ($0.current, $0.isBarred(for: topic), $0.isClosing)
+        }
         // Whoever waited for room must not fill the queue anew that is being emptied.
         if isClosing { return .refused(DeliveryFailure(kind: .dropped, message: "the producer is closed")) }
         // What was accepted before goes first, so that a key's outcomes keep their order.
@@ -128,7 +140,7 @@ package final class KafkaSink: EventSink {
         _ = self.reports.withLockIfAvailable { reports in
             let turn = self.state.withLock { $0.turn }
             guard !turn.isClosing else { return }
-            self.serve(turn.current, turn, milliseconds: 0, &reports)
+            self.serve(turn.current, number: turn.number, turn, milliseconds: 0, &reports)
         }
     }
 
