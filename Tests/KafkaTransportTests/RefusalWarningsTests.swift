@@ -7,11 +7,14 @@ import Testing
     @Test func eachTopicAndCodeIsWarnedOfOnceAMinute() {
         var warnings = RefusalWarnings()
         let start = ContinuousClock.now
-        #expect(warnings.isDue(topic: "a", code: .invalidTimestamp, at: start))
-        #expect(!warnings.isDue(topic: "a", code: .invalidTimestamp, at: start + .seconds(59)))
-        #expect(warnings.isDue(topic: "b", code: .invalidTimestamp, at: start + .seconds(59)))
-        #expect(warnings.isDue(topic: "a", code: .invalidMessageSize, at: start + .seconds(59)))
-        #expect(warnings.isDue(topic: "a", code: .invalidTimestamp, at: start + .seconds(60)))
-        #expect(!warnings.isDue(topic: "b", code: .invalidTimestamp, at: start + .seconds(118)))
+        let refusals: [(topic: String, code: KafkaError.Code, seconds: Int)] = [
+            ("a", .invalidTimestamp, 0), ("a", .invalidTimestamp, 59), ("b", .invalidTimestamp, 59),
+            ("a", .invalidMessageSize, 59), ("a", .invalidTimestamp, 60), ("b", .invalidTimestamp, 118),
+        ]
+        var due: [Bool] = []
+        for (topic, code, seconds) in refusals {
+            due.append(warnings.isDue(topic: topic, code: code, at: start + .seconds(seconds)))
+        }
+        #expect(due == [true, false, true, true, true, false])
     }
 }
