@@ -45,6 +45,9 @@ struct DomainRules {
         }
     }
 
+    /// How much longer: the broker drops whole segments, a letter's up to a week later than its age says.
+    private static let margin: Int64 = 14 * 86_400_000
+
     /// What was done about a letter must be known as long as the letter is there, or it would be replayed again.
     private func checkJobs(_ draft: TopicDraft, log: inout IssueLog) {
         guard let cleanup = draft.settings.cleanup else { return }
@@ -59,13 +62,14 @@ struct DomainRules {
         let isLonger: Bool =
             switch letters?.settings.retention {
             case .forever: false
-            case .milliseconds(let least): kept >= least
+            case .milliseconds(let least): kept - Self.margin >= least
             case nil: true
             }
         if !isLonger {
             log.add(
                 draft.mark(of: "retention"), "\(draft.key).retention",
-                "must be no shorter than that of \(self.domain).dlt, or letters that were replayed look untouched")
+                "must be 14d more than that of \(self.domain).dlt at least, or letters that were replayed look untouched"
+            )
         }
     }
 

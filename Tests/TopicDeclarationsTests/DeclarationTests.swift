@@ -43,10 +43,11 @@ struct DeclarationTests {
     }
 
     @Test(
-        "What was done about dead letters is kept as long as they are, and copies are not compacted",
+        "What was done about dead letters is kept longer than they are, and copies are not compacted",
         arguments: [
-            ("jobs", "job", "[compact, delete]", "12h", nil), ("jobs", "job", "compact", "1h", nil),
-            ("jobs", "job", "delete", "12h", "cleanup"), ("jobs", "job", "[compact, delete]", "11h", "retention"),
+            ("jobs", "job", "[compact, delete]", "348h", nil), ("jobs", "job", "compact", "1h", nil),
+            ("jobs", "job", "delete", "348h", "cleanup"), ("jobs", "job", "[compact, delete]", "12h", "retention"),
+            ("jobs", "job", "[compact, delete]", "347h", "retention"),
             ("parked", "ordering-key", "delete", "1h", nil), ("parked", "ordering-key", "compact", "1h", "cleanup"),
         ] as [(String, String, String, String, String?)])
     func jobs(name: String, key: String, cleanup: String, retention: String, mistake: String?) throws {
