@@ -5,18 +5,9 @@ import Processor
 
 /// Reads ranges of partitions with a consumer of its own.
 final class KafkaDeadLetterReader: DeadLetterReader {
-    private struct Progress {
-        /// The next offset expected.
-        var next: Int64
-        var end: Int64
-        /// The partition's first offset, asked for when there was a gap.
-        var low: Int64?
-        var isDone: Bool { self.next >= self.end }
-    }
-
     private let consumer: KafkaConsumer
     private let partitions: [KafkaPartition]
-    private var progress: [Progress] = []
+    private var progress: [ReadProgress] = []
     /// Where each partition's progress stands.
     private var places: [String: [Int32: Int]] = [:]
     private var open = 0
@@ -33,7 +24,7 @@ final class KafkaDeadLetterReader: DeadLetterReader {
         for (topic, list) in ranges {
             for range in list where range.low < range.end {
                 self.places[topic, default: [:]][range.partition] = self.progress.count
-                self.progress.append(Progress(next: range.low, end: range.end))
+                self.progress.append(ReadProgress(next: range.low, end: range.end))
                 partitions.append(KafkaPartition(topic: topic, partition: range.partition, offset: range.low))
             }
         }
@@ -97,12 +88,14 @@ final class KafkaDeadLetterReader: DeadLetterReader {
         while index < records.count {
             let (topic, partition) = (records[index].topic, records[index].partition)
             let number = self.places[topic]?[partition]
-            var place = number.map { self.progress[$0] } ?? Progress(next: 0, end: 0)
+            var place = number.map { self.progress[$0] } ?? ReadProgress(next: 0, end: 0)
             let wasDone = place.isDone
             while index < records.count, records[index].partition == partition, records[index].topic == topic {
                 let record = records[index]
                 if !place.isDone, record.offset >= place.next {
-                    if record.offset > place.next { self.noteGap(before: record, &place) }
+                    if record.offset > place.next {
+                        self.missing += place.reach(record.offset, low: self.low(topic, partition))
+                    }
                     place.next = record.offset + 1
                     if record.offset < place.end {
                         if kept != index { records[kept] = record }
@@ -117,22 +110,16 @@ final class KafkaDeadLetterReader: DeadLetterReader {
         records.removeLast(records.count - kept)
     }
 
-    /// Markers of transactions leave gaps too: only what lies before the partition's first offset is gone.
-    private func noteGap(before record: Record, _ place: inout Progress) {
-        if place.low == nil {
-            place.low = try? self.consumer.watermarks(
-                topic: record.topic, partition: record.partition, milliseconds: 5000
-            ).low
-        }
-        guard let low = place.low, low > place.next else { return }
-        self.missing += Int(min(low, record.offset, place.end) - place.next)
+    /// The partition's first offset, or nil when that cannot be told.
+    private func low(_ topic: String, _ partition: Int32) -> () -> Int64? {
+        { try? self.consumer.watermarks(topic: topic, partition: partition, milliseconds: 5000).low }
     }
 
     private func finish(_ topic: String, _ partition: Int32) {
         guard let number = self.places[topic]?[partition], !self.progress[number].isDone,
             self.progress[number].end != .max
         else { return }
-        self.progress[number].next = self.progress[number].end
+        self.missing += self.progress[number].finish(low: self.low(topic, partition))
         self.open -= 1
     }
 
