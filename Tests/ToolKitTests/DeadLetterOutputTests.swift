@@ -69,6 +69,16 @@ import Testing
         #expect(lines([0xff, 0x00, 0x41]) == ["ff 00 41"])
         #expect(lines(Array(repeating: 0xff, count: 5000)).last == "… 904 more bytes")
         #expect(lines([]) == [""])
+        // A terminal must not take data for orders.
+        for value in [#"{"a":"\#u{9b}31m"}"#, #"{"\#u{9b}31m":["\#u{9b}2J"]}"#, #""\#u{9b}""#] {
+            #expect(!lines(Array(value.utf8)).joined().unicodeScalars.contains("\u{9b}"))
+        }
+    }
+
+    @Test("An export takes no negative limit")
+    func exportLimit() throws {
+        #expect(throws: (any Error).self) { try DltExportCommand.parse(["--domain", "lab", "--limit", "-1"]) }
+        #expect(try DltExportCommand.parse(["--domain", "lab", "--limit", "0"]).limit == 0)
     }
 
     @Test("A preview tells what would be sent, left out and refused, and why")

@@ -103,6 +103,9 @@ struct LetterChange {
                     topic: session.topic))
         }
         try self.print(row)
+        if report.isCutShort {
+            throw ToolError(.partial, "the topic was not read to its end, so there may be more: see --timeout")
+        }
     }
 
     private func applies(to state: LetterState) -> Bool {

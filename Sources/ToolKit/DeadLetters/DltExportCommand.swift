@@ -20,12 +20,16 @@ struct DltExportCommand: AsyncParsableCommand {
     @OptionGroup var options: DltOptions
     @OptionGroup var selection: LetterSelection
 
-    @Option(help: "Letters to write at most")
+    @Option(help: "Letters to write at most; 0 for all")
     var limit: Int?
 
     @Option(
         name: .customLong("file"), help: ArgumentHelp("Where to write; standard output when absent", valueName: "file"))
     var file: String?
+
+    func validate() throws {
+        if let limit, limit < 0 { throw ValidationError("--limit must not be negative") }
+    }
 
     func run() async throws {
         let isCutShort = try await DltSession.run(self.options) { [self] in try self.export($0) }
@@ -40,6 +44,7 @@ struct DltExportCommand: AsyncParsableCommand {
         defer { target?.close() }
         var bytes: [UInt8] = []
         var count = 0
+        let most = self.limit.flatMap { $0 == 0 ? nil : $0 } ?? .max
         func flush() throws {
             if let target { try target.write(bytes) } else { StandardStream.output.write(bytes) }
             bytes.removeAll(keepingCapacity: true)
@@ -49,7 +54,7 @@ struct DltExportCommand: AsyncParsableCommand {
             bytes.append(UInt8(ascii: "\n"))
             count += 1
             if bytes.count > 65_536 { try flush() }
-            return count < self.limit ?? .max && (target != nil || StandardStream.output.hasReader)
+            return count < most && (target != nil || StandardStream.output.hasReader)
         }
         try flush()
         session.tell(report)

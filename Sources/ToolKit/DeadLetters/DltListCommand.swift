@@ -52,13 +52,9 @@ struct DltListCommand: AsyncParsableCommand {
         let query = index.query(filter)
         if self.limit == 0, self.output.format != .table {
             let printer = RowPrinter(self.output.format)
-            var last: (Int32, Int64)?
-            while StandardStream.output.hasReader {
-                let page = try await index.index.page(query, after: last, limit: 2000)
-                for letter in page { try printer.print(index.row(letter)) }
-                guard let end = page.last else { break }
-                last = (end.partition, end.offset)
-            }
+            try await LetterPages.read(
+                next: { try await index.index.page(query, after: $0.map { ($0.partition, $0.offset) }, limit: 2000) },
+                print: { try printer.print(index.row($0)) })
             printer.end()
         } else {
             let letters = try await index.index.letters(

@@ -109,6 +109,10 @@ final class DltSession {
             return true
         }
         self.tell(report)
+        if report.isCutShort {
+            throw ToolError(
+                .partial, "\(self.topic) was not read to its end, so the letter may be elsewhere: see --timeout")
+        }
         guard let found else { throw ToolError(.notFound, "no such letter on \(self.topic)") }
         return (found.0, found.1, count - 1)
     }

@@ -46,7 +46,7 @@ enum DltText {
         if let document = try? JSONDocument(parsing: bytes, limits: self.generous) {
             var text = ""
             self.pretty(document.root, indent: 0, into: &text)
-            return text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+            return text.split(separator: "\n", omittingEmptySubsequences: false).map { String($0).printable }
         }
         let shown = bytes.prefix(4096)
         let rest = bytes.count > shown.count ? ["… \(bytes.count - shown.count) more bytes"] : []
