@@ -81,6 +81,28 @@ import Testing
                 == .send(to: "lab.commands", partition: 0))
     }
 
+    @Test("A letter of a command that was sent before or resolved is a duplicate, whatever the filter means")
+    func duplicateOfSettled() throws {
+        let first = DeadLetter(Letters.own(offset: 1, origin: ("lab.commands", 0, 9)))
+        let second = DeadLetter(Letters.own(offset: 2, origin: ("lab.commands", 0, 9)))
+        for filter in ["", "state=parked"] {
+            for (state, again) in [(LetterState.replayed, false), (.resolved, false), (.resolved, true)] {
+                var options = JobRecord.Options()
+                options.again = again
+                var rules = ReplayRules(
+                    filter: try LetterFilter(filter, now: 0), options: options, targets: ReplayStage.targets)
+                _ = rules.decide(first, state)
+                #expect(rules.decide(second, .parked) == .skip(.duplicate), "\(filter) \(state) \(again)")
+            }
+        }
+        var discarded = self.rules()
+        _ = discarded.decide(first, .discarded)
+        #expect(discarded.decide(second, .parked) == .send(to: "lab.commands", partition: 0))
+        var again = self.rules { $0.again = true }
+        #expect(again.decide(first, .replayed) == .send(to: "lab.commands", partition: 0))
+        #expect(again.decide(second, .parked) == .skip(.duplicate))
+    }
+
     @Test("--until and the filter leave the rest alone")
     func until() throws {
         var options = JobRecord.Options()

@@ -107,6 +107,8 @@ package struct DeadLetter: Sendable {
         }
         hasher.combine(partition)
         hasher.combine(offset)
+        // Where its topic was made anew, a replay may come to the same place.
+        hasher.combine(self.replays)
         return hasher.finalize()
     }
 

@@ -49,8 +49,11 @@ package struct ReplayRules: Sendable {
 
     /// What to do with a letter that the filter lets through; nil for others.
     package mutating func decide(_ letter: DeadLetter, _ state: LetterState) -> ReplayDecision? {
+        let skip = self.skip(state)
+        // Whether the filter means it or not: its command was seen to.
+        if skip == .replayed || skip == .resolved { self.remember(letter) }
         guard self.matches(letter, state) else { return nil }
-        if let reason = self.skip(state) { return .skip(reason) }
+        if let skip { return .skip(skip) }
         // A worker that died between the letter and its commit gave the same command up twice.
         let origin = letter.originHash
         let decision = letter.replays >= self.options.maxReplays ? .quarantine : self.target(of: letter)
@@ -70,7 +73,7 @@ package struct ReplayRules: Sendable {
         }
     }
 
-    /// A letter that this job has sent before: another one of the same command is not sent as well.
+    /// A letter that was sent before, or resolved: another one of the same command is not sent as well.
     package mutating func remember(_ letter: DeadLetter) {
         if let origin = letter.originHash { self.origins.insert(origin) }
     }

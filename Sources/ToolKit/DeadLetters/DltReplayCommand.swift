@@ -74,7 +74,8 @@ struct DltReplayCommand: AsyncParsableCommand {
     ) throws -> Int32 {
         var rules = ReplayRules(filter: filter, options: options, targets: targets)
         var plan = ReplayPlan(now: session.clock.wall(), limit: options.limit)
-        plan.report = try session.scan(filter) { letter, state in
+        // Letters that were sent before tell which others are of the same command.
+        plan.report = try session.scan(filter, seesAll: true) { letter, state in
             if let decision = rules.decide(letter, state) { plan.add(letter, state, decision) }
             return !plan.isFull
         }

@@ -68,9 +68,11 @@ final class DltSession {
 
     /// Reads all letters that the filter may mean, with their states.
     ///
-    /// - Parameter take: False when it has enough.
+    /// - Parameters:
+    ///   - seesAll: Whether it is also given those that the filter does not mean.
+    ///   - take: False when it has enough.
     func scan(
-        _ filter: LetterFilter, records: Int = .max, showsProgress: Bool = true,
+        _ filter: LetterFilter, records: Int = .max, showsProgress: Bool = true, seesAll: Bool = false,
         take: (DeadLetter, LetterState) throws -> Bool
     ) throws -> ScanReport {
         var scan = LetterScan(source: self.source, topic: self.topic, clock: self.clock)
@@ -86,8 +88,9 @@ final class DltSession {
         var matched = 0
         var report = try scan.run(all.compactMap(filter.narrowed)) { letter in
             let state = ledger.state(of: letter)
-            guard filter.matches(letter, state, domain: self.domain.rawValue) else { return true }
-            matched += 1
+            let isMeant = filter.matches(letter, state, domain: self.domain.rawValue)
+            if isMeant { matched += 1 }
+            guard isMeant || seesAll else { return true }
             return try take(letter, state)
         }
         report.matched = matched
