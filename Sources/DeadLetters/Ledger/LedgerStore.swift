@@ -8,23 +8,23 @@ package final class LedgerStore {
     /// Partitions of the topic; nil when there is no such topic, and so nothing was ever done.
     package let partitions: Int32?
     private let source: any DeadLetterSource
-    private let ends: [PartitionRange]
+    /// Where reading goes on.
+    private var next: [Int32: Int64]
     private var follower: (any DeadLetterReader)?
     private var records: [Record] = []
     /// The start of the keys that are not looked at again: those of batches that this process notes itself.
     private var ownPrefix: [UInt8]?
+    /// What jobs note of themselves, while somebody wants to know each record.
+    private var heard: [JobRecord]?
 
     /// Reads everything that is there.
     package init(domain: Domain, source: any DeadLetterSource) throws {
         self.topic = domain.deadLetterJobsTopic
         self.source = source
         let ranges = try source.ranges(of: self.topic)
-        self.ends = ranges ?? []
         self.partitions = ranges.map { Int32($0.count) }
-        guard self.ends.contains(where: { $0.count > 0 }) else { return }
-        let reader = try source.reader([self.topic: self.ends])
-        defer { reader.close() }
-        while !reader.isComplete { try self.take(reader, milliseconds: 100) }
+        self.next = Dictionary((ranges ?? []).map { ($0.partition, $0.low) }, uniquingKeysWith: { $1 })
+        try self.read(to: ranges ?? [])
     }
 
     /// Takes in what was written since the last look, here or elsewhere.
@@ -32,10 +32,35 @@ package final class LedgerStore {
         guard self.partitions != nil else { return }
         if self.follower == nil {
             self.follower = try self.source.reader([
-                self.topic: self.ends.map { PartitionRange(partition: $0.partition, low: $0.end, end: .max) }
+                self.topic: self.next.map { PartitionRange(partition: $0.key, low: $0.value, end: .max) }
             ])
         }
         if let follower = self.follower { try self.take(follower, milliseconds: 0) }
+    }
+
+    /// Takes in all that the topic holds by now: what was written before this was called is known when it returns.
+    ///
+    /// - Returns: What jobs noted of themselves since the last look, each job's records in their order.
+    @discardableResult
+    package func catchUp() throws -> [JobRecord] {
+        guard let ranges = try self.source.ranges(of: self.topic) else { return [] }
+        self.follower?.close()
+        self.follower = nil
+        self.heard = []
+        defer { self.heard = nil }
+        try self.read(to: ranges)
+        return self.heard ?? []
+    }
+
+    private func read(to ranges: [PartitionRange]) throws {
+        let open = ranges.map {
+            PartitionRange(partition: $0.partition, low: max($0.low, self.next[$0.partition] ?? 0), end: $0.end)
+        }.filter { $0.low < $0.end }
+        guard !open.isEmpty else { return }
+        let reader = try self.source.reader([self.topic: open])
+        defer { reader.close() }
+        while !reader.isComplete { try self.take(reader, milliseconds: 100) }
+        for range in open { self.next[range.partition] = range.end }
     }
 
     func state(of letter: DeadLetter) -> LetterState { self.ledger.state(of: letter) }
@@ -44,8 +69,9 @@ package final class LedgerStore {
         self.records.removeAll(keepingCapacity: true)
         try reader.read(milliseconds: milliseconds, into: &self.records)
         for record in self.records {
+            self.next[record.partition] = record.offset + 1
             if let ownPrefix, !record.key.isNull, record[record.key].starts(with: ownPrefix) { continue }
-            self.ledger.apply(record)
+            if let job = self.ledger.apply(record) { self.heard?.append(job) }
         }
     }
 

@@ -28,14 +28,19 @@ package struct LetterLedger: Sendable {
 
     // MARK: - Folding
 
-    package mutating func apply(_ record: Record) {
-        switch LedgerEntry(record) {
+    /// - Returns: The job, if the record is one.
+    @discardableResult
+    package mutating func apply(_ record: Record) -> JobRecord? {
+        let entry = LedgerEntry(record)
+        switch entry {
         case .job(let job): self.apply(job)
         case .batch(let batch): self.apply(batch)
         case .action(let action): self.apply(action)
         case .control(let control): self.controls[control.job] = control
         case nil: self.unreadable += 1
         }
+        if case .job(let job) = entry { return job }
+        return nil
     }
 
     package mutating func apply(_ batch: BatchRecord) {

@@ -171,7 +171,11 @@ extension ReplayRunner {
         self.lastHeartbeat = self.world.clock.monotonic()
         self.takeCounts()
         if self.job.state == .running { self.job.updatedAt = self.world.clock.wall() }
-        try LedgerWriter.write(self.job, into: &self.draft)
+        try self.queueJob(self.job)
+    }
+
+    private func queueJob(_ job: JobRecord) throws {
+        try LedgerWriter.write(job, into: &self.draft)
         try self.queueToLedger(.job)
         self.openNotes += 1
     }
@@ -184,6 +188,12 @@ extension ReplayRunner {
 
     func save() throws {
         try self.queueJob()
+        try self.finishNotes()
+    }
+
+    /// Notes a job as somebody else had noted it.
+    func save(_ other: JobRecord) throws {
+        try self.queueJob(other)
         try self.finishNotes()
     }
 

@@ -64,6 +64,8 @@ package final class ReplayRunner {
     package internal(set) var editedID: String?
     /// Why the first letter that the broker did not take was refused.
     package internal(set) var firstFailure: DeadLetterError?
+    /// Whether somebody else had taken the job up, who goes on with it.
+    package internal(set) var isElsewhere = false
     package var isStopping: () -> Bool = { false }
     /// Called once the job is noted; an error ends it before anything is sent.
     package var mayStart: (JobRecord) throws -> Void = { _ in }
@@ -120,6 +122,7 @@ package final class ReplayRunner {
         }
         do {
             try self.save()
+            try self.refuseElsewhere()
             try self.mayStart(self.job)
             if self.needsOutcomes { try self.openWatch() }
             try self.takeUp()
@@ -128,6 +131,7 @@ package final class ReplayRunner {
             try self.drain()
             self.job = self.job.ended(state, note: note, at: self.world.clock.wall())
         } catch {
+            if self.isElsewhere { throw error }
             // Whatever can still be noted is; the job can be resumed in any case.
             self.job = self.job.ended(.stopped, note: "\(error)", at: self.world.clock.wall())
             try? self.saveEnd()

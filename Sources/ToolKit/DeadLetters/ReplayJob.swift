@@ -65,18 +65,6 @@ struct ReplayJob {
         }
     }
 
-    /// Of two jobs that began at once the one goes on that was noted first.
-    private func refuseRival(of job: JobRecord) throws {
-        try self.session.ledger.refresh()
-        let rival = self.session.ledger.ledger.jobs.values.first {
-            $0.id != job.id && $0.topic == job.topic && self.session.isAlive($0)
-                && ($0.createdAt, $0.id) < (job.createdAt, job.id)
-        }
-        guard let rival else { return }
-        throw DeadLetterError(
-            .conflict, "the job \(rival.id) of \(rival.options.actor) began at the same time, and goes on")
-    }
-
     private func outcomeRanges() throws -> [String: [PartitionRange]] {
         let domain = self.session.domain
         var topics = [domain.resultsTopic, domain.failuresTopic, domain.deadLetterTopic]
@@ -105,7 +93,10 @@ struct ReplayJob {
             world: .init(
                 source: self.session.source, sink: self.sink, ledger: self.session.ledger, targets: targets,
                 filter: filter, clock: self.session.clock))
-        runner.mayStart = { try self.refuseRival(of: $0) }
+        let rivals = ReplayRivals(
+            ledger: self.session.ledger, clock: self.session.clock, isAlive: self.session.isAlive,
+            pause: { Thread.sleep(forTimeInterval: Double($0) / 1000) })
+        runner.mayStart = rivals.refuse
         runner.isStopping = { stop.isSet }
         runner.waitForOutcomes = wait.map { Int64($0 * 1000) }
         let progress = ProgressLine()
@@ -117,7 +108,7 @@ struct ReplayJob {
             ended = try runner.run()
         } catch {
             progress.clear()
-            say("job \(job.id) stopped; \(Self.resumeHint(job))")
+            if !runner.isElsewhere { say("job \(job.id) stopped; \(Self.resumeHint(job))") }
             throw error
         }
         progress.clear()

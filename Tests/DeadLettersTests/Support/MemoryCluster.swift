@@ -8,6 +8,10 @@ final class MemoryCluster {
     var trimmed: [String: [Int32: Int64]] = [:]
     /// Called for each record that was stored.
     var stored: (Record) -> Void = { _ in }
+    /// Called with the topics of a reader whenever it reads.
+    var reading: (Set<String>) -> Void = { _ in }
+    /// Whether a reader has nothing yet when it is first asked, as one that has only just asked the broker.
+    var isSlow = false
     private var turn = 0
 
     init(partitions: Int = 3, topics: [String] = MemoryCluster.labTopics) {
@@ -70,6 +74,7 @@ final class MemorySource: DeadLetterSource {
         private let cluster: MemoryCluster
         private var places: [(topic: String, partition: Int32, next: Int64, end: Int64)]
         private(set) var missing = 0
+        private var hasAsked = false
 
         init(_ cluster: MemoryCluster, _ ranges: [String: [PartitionRange]]) {
             self.cluster = cluster
@@ -82,6 +87,11 @@ final class MemorySource: DeadLetterSource {
 
         /// A few records of each partition in turn, so that partitions come interleaved.
         func read(milliseconds: Int, into records: inout [Record]) throws {
+            self.cluster.reading(Set(self.places.map(\.topic)))
+            guard self.hasAsked || !self.cluster.isSlow else {
+                self.hasAsked = true
+                return
+            }
             for index in self.places.indices {
                 let place = self.places[index]
                 let low = self.cluster.trimmed[place.topic]?[place.partition] ?? 0
@@ -109,6 +119,8 @@ final class MemorySink: DeadLetterSink {
     private(set) var isDead = false
     /// Records that the broker will not take.
     var refuses: (Record, String) -> Bool = { _, _ in false }
+    /// Called whenever reports are asked for, with how long to wait for them.
+    var serving: (_ milliseconds: Int) -> Void = { _ in }
     /// Records that fit in the queue.
     var room = 50
     /// How many rounds commands are on their way before the broker has them.
@@ -139,6 +151,7 @@ final class MemorySink: DeadLetterSink {
     func hurry() {}
 
     func serve(milliseconds: Int, _ report: (SinkReport) -> Void) {
+        self.serving(milliseconds)
         let waiting = self.waiting
         self.waiting = []
         for var entry in waiting {

@@ -1,5 +1,6 @@
 import Commands
 import DeadLetters
+import JSONCoding
 import Processor
 
 /// A replay against a cluster in memory.
@@ -59,6 +60,25 @@ struct ReplayStage {
         runner.isStopping = isStopping
         edit(runner)
         return try runner.run()
+    }
+
+    /// Notes a job, as another process would.
+    func note(_ job: JobRecord) throws {
+        try self.note(job, key: "job/\(job.id)")
+    }
+
+    func note(_ value: some Encodable, key: String) throws {
+        self.cluster.put(
+            Record(topic: "", key: Letters.bytes(key), value: try FastJSONEncoder().encode(value), headers: []),
+            topic: "lab.dlt.jobs")
+    }
+
+    /// Publishes the outcomes of everything that was sent so far.
+    func answerAll() {
+        for id in self.sent.keys {
+            self.cluster.put(
+                Record(topic: "", value: [], headers: [("ce_subject", Letters.bytes(id))]), topic: "lab.results")
+        }
     }
 
     /// The job as it is noted.
