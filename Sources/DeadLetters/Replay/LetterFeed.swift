@@ -22,6 +22,7 @@ struct ReplayItem: Sendable {
 
 /// What comes next of a job's letters.
 enum FeedResult {
+    /// Perhaps none, when none was found in time.
     case items([ReplayItem])
     /// More will come when outcomes are known.
     case blocked
@@ -34,7 +35,12 @@ protocol LetterFeed: AnyObject {
     var counts: JobRecord.Counts { get }
     /// Reads ahead without waiting.
     func pump() throws
-    func next(upTo count: Int, isStopping: () -> Bool) throws -> FeedResult
+    /// Reads what must be known before the first letter can go.
+    ///
+    /// - Parameter turn: Called now and then; false to stop.
+    func prepare(turn: () throws -> Bool) throws
+    /// - Parameter isEnough: Whether to return with what there is, be it nothing.
+    func next(upTo count: Int, isEnough: () -> Bool) throws -> FeedResult
     /// Whether there is something to send without another outcome.
     var hasReady: Bool { get }
     /// The row that a letter stands in; negative for none.

@@ -10,6 +10,8 @@ final class OrderedFeed: LetterFeed {
         var next = 0
         /// Letters on their way.
         var busy = 0
+        /// It stands among those that have something to send.
+        var isListed = true
     }
 
     /// What a letter's turn depends on.
@@ -41,73 +43,68 @@ final class OrderedFeed: LetterFeed {
     private var lanes: [[UInt8]: Int] = [:]
     /// Rows that have something to send, in turn.
     private var ready: [Int] = []
-    private let result: JobRecord.Counts
+    private let reader: any DeadLetterReader
+    private var selector: FeedSelector
+    private let byteLimit: Int
 
     /// - Parameter byteLimit: What may be held.
-    init(reader: any DeadLetterReader, selector: FeedSelector, byteLimit: Int = 128 << 20) throws {
-        defer { reader.close() }
-        var selector = selector
-        var bytes = 0
-        var records: [Record] = []
-        var rows: [Row] = []
-        var lanes: [[UInt8]: Int] = [:]
-        // Beside the rows: where each letter stands among its row.
-        var places: [[Place]] = []
-        while !reader.isComplete {
-            records.removeAll(keepingCapacity: true)
-            try reader.read(milliseconds: 100, into: &records)
-            for record in records {
-                let letter = DeadLetter(record)
-                guard var item = selector.select(letter) else { continue }
-                bytes += record.bytes.count
-                guard bytes <= byteLimit else {
-                    throw DeadLetterError(
-                        .conflict,
-                        "an ordered replay holds its letters in memory, and these have more than \(byteLimit >> 20) MiB: "
-                            + "choose fewer with --filter")
-                }
-                item.lane = Self.lane(of: letter, &lanes, &rows)
-                if item.lane == places.count { places.append([]) }
-                places[item.lane].append(Place(letter, number: rows[item.lane].items.count))
-                rows[item.lane].items.append(item)
-            }
-        }
-        selector.noteMissing(reader.missing)
-        for index in rows.indices {
-            let items = rows[index].items
-            rows[index].items = places[index].sorted(by: Place.isBefore).map { items[$0.number] }
-        }
-        self.result = selector.counts
-        self.rows = rows
-        self.lanes = lanes
-        self.ready = Array(rows.indices)
+    init(reader: any DeadLetterReader, selector: FeedSelector, byteLimit: Int = 128 << 20) {
+        self.reader = reader
+        self.selector = selector
+        self.byteLimit = byteLimit
     }
 
-    var counts: JobRecord.Counts { self.result }
+    var counts: JobRecord.Counts { self.selector.counts }
 
-    /// A letter without a key has a row of its own.
-    private static func lane(of letter: DeadLetter, _ lanes: inout [[UInt8]: Int], _ rows: inout [Row]) -> Int {
-        let key = letter.keyBytes.map { [1] + Array($0) } ?? [0] + Array(letter.coordinate.description.utf8)
-        if let lane = lanes[key] { return lane }
-        lanes[key] = rows.count
-        rows.append(Row())
-        return rows.count - 1
+    func prepare(turn: () throws -> Bool) throws {
+        var bytes = 0
+        var records: [Record] = []
+        // Beside the rows: where each letter stands among its row.
+        var places: [[Place]] = []
+        while !self.reader.isComplete, try turn() {
+            records.removeAll(keepingCapacity: true)
+            try self.reader.read(milliseconds: 100, into: &records)
+            for record in records {
+                let letter = DeadLetter(record)
+                guard var item = self.selector.select(letter) else { continue }
+                bytes += record.bytes.count
+                guard bytes <= self.byteLimit else {
+                    throw DeadLetterError(
+                        .conflict,
+                        "an ordered replay holds its letters in memory, and these have more than "
+                            + "\(self.byteLimit >> 20) MiB: choose fewer with --filter")
+                }
+                item.lane = self.lane(of: letter)
+                if item.lane == places.count { places.append([]) }
+                places[item.lane].append(Place(letter, number: self.rows[item.lane].items.count))
+                self.rows[item.lane].items.append(item)
+            }
+            self.selector.noteMissing(self.reader.missing)
+        }
+        for index in self.rows.indices {
+            let items = self.rows[index].items
+            self.rows[index].items = places[index].sorted(by: Place.isBefore).map { items[$0.number] }
+        }
     }
 
     func pump() throws {}
 
-    func next(upTo count: Int, isStopping: () -> Bool) throws -> FeedResult {
+    func next(upTo count: Int, isEnough: () -> Bool) throws -> FeedResult {
         var items: [ReplayItem] = []
         var later: [Int] = []
         for lane in self.ready {
             let row = self.rows[lane]
-            guard row.next < row.items.count, row.busy == 0 else { continue }
+            guard row.next < row.items.count, row.busy == 0 else {
+                self.rows[lane].isListed = false
+                continue
+            }
             guard items.count < count else {
                 later.append(lane)
                 continue
             }
             items.append(row.items[row.next])
             self.rows[lane].next += 1
+            self.rows[lane].isListed = false
         }
         self.ready = later
         if !items.isEmpty { return .items(items) }
@@ -119,10 +116,14 @@ final class OrderedFeed: LetterFeed {
         self.ready.contains { self.rows[$0].busy == 0 && self.rows[$0].next < self.rows[$0].items.count }
     }
 
+    /// A letter without a key has a row of its own.
     func lane(of letter: DeadLetter) -> Int {
-        let before = self.rows.count
-        let lane = Self.lane(of: letter, &self.lanes, &self.rows)
-        if self.rows.count > before { self.ready.append(lane) }
+        let key = letter.keyBytes.map { [1] + Array($0) } ?? [0] + Array(letter.coordinate.description.utf8)
+        if let lane = self.lanes[key] { return lane }
+        let lane = self.rows.count
+        self.lanes[key] = lane
+        self.rows.append(Row())
+        self.ready.append(lane)
         return lane
     }
 
@@ -133,8 +134,11 @@ final class OrderedFeed: LetterFeed {
     func ended(lane: Int) {
         guard lane >= 0 else { return }
         self.rows[lane].busy -= 1
-        if self.rows[lane].busy == 0 { self.ready.append(lane) }
+        // A row that stood there twice would have two letters sent at once.
+        guard self.rows[lane].busy == 0, !self.rows[lane].isListed else { return }
+        self.rows[lane].isListed = true
+        self.ready.append(lane)
     }
 
-    func close() {}
+    func close() { self.reader.close() }
 }

@@ -18,19 +18,31 @@ extension ReplayRunner {
     /// The oldest flight that is not sent, once it is noted and the window has room for it.
     private var nextToSend: Int? {
         guard let next = self.flights.firstIndex(where: { !$0.isSent }), self.flights[next].isNoted else { return nil }
+        guard !self.isPausing else { return nil }
         let sent = self.flights[..<next].reduce(0) { $0 + $1.count }
         return next == 0 || sent + self.flights[next].count <= self.job.window ? next : nil
+    }
+
+    /// Whether the next letter's time is so far away that everything else goes on until then.
+    var isPausing: Bool {
+        !self.pacer.isUnlimited && self.pacer.delay(at: self.world.clock.monotonic()) > 100_000
     }
 
     /// Takes the notes back of batches that are not sent: their letters stay parked, and whoever resumes the job chooses
     /// them anew.
     func giveUpUnsent() {
-        for index in self.flights.indices where !self.flights[index].isSent { self.flights[index].giveUp() }
+        for index in self.flights.indices where !self.flights[index].isSent {
+            self.flights[index].giveUp()
+            self.hasGivenUp = true
+        }
     }
 
     /// Waits until everything that was noted is sent, has arrived, and is noted as such.
-    func drain() throws {
+    ///
+    /// - Parameter givesUp: Whether somebody who stops the job need not wait for letters whose time is far away.
+    func drain(givesUp: Bool = true) throws {
         while !self.flights.isEmpty {
+            if givesUp, self.isPausing, self.isStopping() { self.giveUpUnsent() }
             self.sink.hurry()
             try self.step(milliseconds: 10)
             try self.heartbeat()
@@ -123,7 +135,6 @@ extension ReplayRunner {
         self.flights[position].isConfirming = true
         try LedgerWriter.write(done, into: &self.draft)
         try self.queueToLedger(.done(flight: flight.number))
-        if self.world.clock.monotonic() - self.lastHeartbeat > 10_000_000 { try self.queueJob() }
     }
 
     /// Awaits the outcomes of what has arrived; a row whose letter has not is free again.
@@ -198,9 +209,11 @@ extension ReplayRunner {
     }
 
     /// Tells others that the job goes on, now and then.
-    func heartbeat() throws {
+    ///
+    /// - Parameter waits: Until that is noted.
+    func heartbeat(waits: Bool = true) throws {
         guard self.world.clock.monotonic() - self.lastHeartbeat > 10_000_000 else { return }
-        try self.save()
+        if waits { try self.save() } else { try self.queueJob() }
     }
 
     func saveEnd() throws {

@@ -92,6 +92,7 @@ extension ReplayRunner {
         while !reader.isComplete {
             records.removeAll(keepingCapacity: true)
             try reader.read(milliseconds: 100, into: &records)
+            try self.heartbeat()
             for record in records where letters.contains(partition: record.partition, offset: record.offset) {
                 try take(DeadLetter(record))
             }

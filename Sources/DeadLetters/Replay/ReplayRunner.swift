@@ -52,7 +52,9 @@ package final class ReplayRunner {
     /// Letters that have an audit event of their own.
     var audited = 0
     /// Letters that an earlier run had noted and that were seen to otherwise since.
-    private var leftOut = 0
+    var leftOut = 0
+    /// Something that was noted was not sent after all.
+    var hasGivenUp = false
     var lastProgress: Int64 = 0
     let started: Int64
     private var number: Int
@@ -96,7 +98,7 @@ package final class ReplayRunner {
         let reader = try world.source.reader([job.topic: rules.narrowed(job.ranges)])
         self.feed =
             job.options.isOrdered
-            ? try OrderedFeed(reader: reader, selector: selector) : ScanFeed(reader: reader, selector: selector)
+            ? OrderedFeed(reader: reader, selector: selector) : ScanFeed(reader: reader, selector: selector)
         // What an earlier run counted is counted again while the topic is read.
         let earlier = job.counts
         self.job.counts = JobRecord.Counts()
@@ -107,7 +109,7 @@ package final class ReplayRunner {
     }
 
     /// Whether outcomes matter to the job.
-    private var needsOutcomes: Bool {
+    var needsOutcomes: Bool {
         self.waitForOutcomes != nil || self.job.options.isOrdered
             || self.job.options.canary != nil && !self.job.canaryPassed
     }
@@ -124,9 +126,7 @@ package final class ReplayRunner {
             try self.save()
             try self.refuseElsewhere()
             try self.mayStart(self.job)
-            if self.needsOutcomes { try self.openWatch() }
-            try self.takeUp()
-            let (state, note) = try self.work()
+            let (state, note) = try self.prepare() ?? self.work()
             self.giveUpUnsent()
             try self.drain()
             self.job = self.job.ended(state, note: note, at: self.world.clock.wall())
@@ -145,6 +145,8 @@ package final class ReplayRunner {
 
     /// Bytes of letters on their way, whatever their number.
     private static let windowBytes = 24 << 20
+    /// Microseconds after which a search for letters lets everything else have its turn.
+    private static let searchTime: Int64 = 200_000
 
     /// Letters sent, those on their way among them.
     private var launched: Int {
@@ -156,6 +158,7 @@ package final class ReplayRunner {
     private func work() throws -> (JobRecord.State, String) {
         while true {
             try self.step(milliseconds: 0)
+            try self.heartbeat(waits: false)
             self.tellProgress(always: false)
             if let end = try self.reasonToEnd() { return end }
             let launched = self.launched
@@ -171,10 +174,14 @@ package final class ReplayRunner {
                 self.flights.reduce(0, { $0 + $1.bytes }) < Self.windowBytes
             else {
                 try self.feed.pump()
-                try self.step(milliseconds: 2)
+                try self.step(milliseconds: self.isPausing ? 50 : 2)
                 continue
             }
-            switch try self.feed.next(upTo: self.job.batchSize(sent: launched), isStopping: self.isStopping) {
+            let limit = self.world.clock.monotonic() + Self.searchTime
+            let found = try self.feed.next(upTo: self.job.batchSize(sent: launched)) {
+                self.isStopping() || self.world.clock.monotonic() > limit
+            }
+            switch found {
             case .items(let items): try self.launch(items)
             case .blocked:
                 try self.drain()
@@ -191,12 +198,13 @@ package final class ReplayRunner {
     private func finish() throws -> (JobRecord.State, String) {
         if let end = try self.checkCanary(isAtEnd: true) { return end }
         try self.drain()
+        if self.hasGivenUp { return (.stopped, "interrupted") }
         if let milliseconds = self.waitForOutcomes { try self.waitForAll(milliseconds: milliseconds) }
         return (.finished, "")
     }
 
     /// A signal, or somebody's wish.
-    private func reasonToEnd() throws -> (JobRecord.State, String)? {
+    func reasonToEnd() throws -> (JobRecord.State, String)? {
         if self.isStopping() { return (.stopped, "interrupted") }
         let now = self.world.clock.monotonic()
         guard now - (self.lastRefresh ?? .min / 2) > 200_000 else { return nil }
@@ -221,6 +229,7 @@ package final class ReplayRunner {
 
     /// Notes what is about to be sent; it is sent when the broker has the note.
     private func launch(_ items: [ReplayItem]) throws {
+        guard !items.isEmpty else { return }
         self.number += 1
         let batch = BatchRecord(
             job: self.job.id, number: self.number, phase: .intent, at: self.world.clock.wall(), topic: self.job.topic)
@@ -228,47 +237,6 @@ package final class ReplayRunner {
         self.flights.append(flight)
         try LedgerWriter.write(flight.intent, into: &self.draft)
         try self.queueToLedger(.intent(flight: self.number))
-    }
-
-    /// Sends what an earlier run had noted and not confirmed: the broker may have it, or not.
-    private func takeUp() throws {
-        let ledger = self.world.ledger.ledger
-        let done = ledger.done(by: self.job.id).letters
-        if self.watch != nil, !done.isEmpty {
-            try self.load(done) { letter in
-                let lane = self.feed.lane(of: letter)
-                self.feed.began(lane: lane)
-                self.watch?.expect(tag: lane, id: letter.id, place: nil)
-            }
-        }
-        let rules = ReplayRules(filter: self.world.filter, options: self.job.options, targets: self.world.targets)
-        var room = self.job.window
-        for (index, batch) in ledger.unconfirmed(of: self.job.id).enumerated() {
-            // What would not have fit into the window was noted ahead, and not sent.
-            room -= batch.letters.count + batch.quarantined.count
-            let isPerhapsSent = room >= 0 || index == 0
-            var items: [ReplayItem] = []
-            var all = batch.letters
-            all.formUnion(batch.quarantined)
-            try self.load(all) { letter in
-                let place = letter.coordinate
-                // Somebody has done with it what was to be done, or what forbids it, since the process died.
-                guard rules.skip(ledger.state(of: letter)) == nil else {
-                    self.leftOut += 1
-                    return
-                }
-                let isParked = batch.quarantined.contains(partition: place.partition, offset: place.offset)
-                var item = ReplayItem(letter: letter, decision: isParked ? .quarantine : rules.target(of: letter))
-                guard item.target != nil || isParked else { return }
-                item.lane = self.feed.lane(of: letter)
-                items.append(item)
-            }
-            if isPerhapsSent { self.job.counts.repeated += items.count }
-            var flight = Flight(batch, items: items, keepsArrivals: self.watch != nil)
-            flight.isNoted = true
-            self.flights.append(flight)
-            try self.drain()
-        }
     }
 
     // MARK: - Telling

@@ -33,11 +33,13 @@ final class ScanFeed: LetterFeed {
         self.selector.noteMissing(self.reader.missing)
     }
 
-    func next(upTo count: Int, isStopping: () -> Bool) throws -> FeedResult {
-        while self.waiting.count < count, !self.isFull, !self.reader.isComplete, !isStopping() {
+    func prepare(turn: () throws -> Bool) throws {}
+
+    func next(upTo count: Int, isEnough: () -> Bool) throws -> FeedResult {
+        while self.waiting.count < count, !self.isFull, !self.reader.isComplete, !isEnough() {
             try self.read(milliseconds: 50)
         }
-        guard !self.waiting.isEmpty else { return .end }
+        guard !self.waiting.isEmpty else { return self.reader.isComplete ? .end : .items([]) }
         var items: [ReplayItem] = []
         swap(&items, &self.waiting)
         if items.count > count {

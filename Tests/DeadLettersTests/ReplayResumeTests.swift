@@ -1,0 +1,56 @@
+import Commands
+import DeadLetters
+import Testing
+
+/// What a job that is taken up again knows of what was before.
+@Suite struct ReplayResumeTests {
+    /// The longest time between two notes of the job.
+    private func longestSilence(_ stage: ReplayStage) -> Int64 {
+        let times: [Int64] = stage.cluster.records("lab.dlt.jobs").compactMap {
+            if case .job(let job)? = LedgerEntry($0) { return job.updatedAt }
+            return nil
+        }
+        return zip(times, times.dropFirst()).map { $1 - $0 }.max() ?? 0
+    }
+
+    @Test("A job that searches long tells that it goes on", arguments: [false, true])
+    func search(isOrdered: Bool) throws {
+        var stage = ReplayStage(partitions: 1)
+        stage.fill(100)
+        stage.filter = "code=NONE"
+        stage.options.isOrdered = isOrdered
+        let job = try stage.job()
+        var reads = 0
+        stage.cluster.reading = { [clock = stage.clock] topics in
+            guard topics == ["lab.dlt"] else { return }
+            reads += 1
+            clock.advance(by: 15_000_000)
+        }
+        let ended = try stage.run(job)
+        #expect(ended.state == .finished && ended.counts.scanned == 100 && reads >= 20)
+        #expect(self.longestSilence(stage) <= 60_000_000)
+    }
+
+    @Test("A job that waits for the next letter's time tells that it goes on, and can be stopped meanwhile")
+    func pause() throws {
+        var stage = ReplayStage(partitions: 1)
+        stage.fill(4)
+        stage.options.rate = 0.005
+        let sink = MemorySink(stage.cluster)
+        sink.serving = { [clock = stage.clock] in clock.advance(by: Int64($0) * 1000) }
+        let cluster = stage.cluster
+        var second: Int64?
+        let stopped = try stage.run(
+            try stage.job(), sink: sink,
+            isStopping: {
+                guard cluster.records("lab.commands").count == 2 else { return false }
+                second = second ?? stage.clock.now
+                return stage.clock.now - second! > 30_000_000
+            })
+        #expect(stopped.state == .stopped && stopped.counts.sent == 2)
+        #expect(stage.clock.now - (second ?? 0) < 60_000_000)
+        #expect(self.longestSilence(stage) <= 60_000_000)
+        #expect(try stage.ledger().unconfirmed(of: "job-1").isEmpty)
+        #expect(try stage.run(try stage.resumed(), sink: sink).counts.sent == 4)
+    }
+}
