@@ -4,6 +4,33 @@ import Testing
 
 /// What a job that is taken up again knows of what was before.
 @Suite struct ReplayResumeTests {
+    @Test("In order: a letter that somebody has seen to since it was read is left out, and stays as it is")
+    func seenTo() throws {
+        var stage = ReplayStage(partitions: 1)
+        stage.fill(3, keys: 1)
+        stage.options.isOrdered = true
+        stage.answer { _ in true }
+        let answer = stage.cluster.stored
+        let second = DeadLetter(stage.cluster.records("lab.dlt")[1])
+        stage.cluster.stored = { record in
+            // The ledger is looked at now and then only.
+            stage.clock.advance(by: 1_000_000)
+            if record.topic == "lab.commands", record.text(ofHeader: "ce_id") == "c-0" {
+                let action = ActionRecord(
+                    id: "a", kind: .resolve, at: stage.clock.now, actor: "other", reason: "by hand", filter: "",
+                    topic: "lab.dlt", letters: LetterSet([second.coordinate]))
+                do { try stage.note(action, key: "action/a/0") } catch { Issue.record(error) }
+            }
+            answer(record)
+        }
+        let job = try stage.run(try stage.job())
+        #expect(job.state == .finished && job.counts.sent == 2 && job.counts.skipped == 1)
+        #expect(stage.sent == ["c-0": 1, "c-2": 1])
+        #expect(try stage.ledger().state(of: second) == .resolved)
+    }
+
+    // MARK: - Signs of life
+
     /// The longest time between two notes of the job.
     private func longestSilence(_ stage: ReplayStage) -> Int64 {
         let times: [Int64] = stage.cluster.records("lab.dlt.jobs").compactMap {

@@ -64,6 +64,9 @@ package final class LedgerStore {
     }
 
     func state(of letter: DeadLetter) -> LetterState { self.ledger.state(of: letter) }
+    func state(of record: Record) -> LetterState { self.ledger.state(of: record) }
+    /// Grows whenever something was done about letters.
+    var revision: Int { self.ledger.revision }
 
     private func take(_ reader: any DeadLetterReader, milliseconds: Int) throws {
         self.records.removeAll(keepingCapacity: true)

@@ -22,6 +22,8 @@ package struct LetterLedger: Sendable {
     package private(set) var controls: [String: ControlRecord] = [:]
     /// Records that are none of ours or cannot be read.
     package private(set) var unreadable = 0
+    /// Grows whenever something was done about letters.
+    package private(set) var revision = 0
     private var marks: [Place: [Int64: Mark]] = [:]
 
     package init() {}
@@ -58,6 +60,7 @@ package struct LetterLedger: Sendable {
     package mutating func apply(_ job: JobRecord) { self.jobs[job.id] = job }
 
     private mutating func mark(_ letters: LetterSet, _ topic: String, _ state: LetterState, _ moment: Int64) {
+        self.revision += 1
         for (partition, runs) in letters.runs {
             var marks = self.marks.removeValue(forKey: Place(topic: topic, partition: partition)) ?? [:]
             for run in runs {
@@ -78,12 +81,14 @@ package struct LetterLedger: Sendable {
     ///
     /// A letter that is younger than what was done to its place is another one: the topic was made anew. Ten minutes are
     /// left for clocks that differ.
-    package func state(of letter: DeadLetter) -> LetterState {
+    package func state(of letter: DeadLetter) -> LetterState { self.state(of: letter.record) }
+
+    func state(of record: Record) -> LetterState {
         guard !self.marks.isEmpty,
-            let marks = self.marks[Place(topic: letter.record.topic, partition: letter.record.partition)],
-            let mark = marks[letter.record.offset]
+            let marks = self.marks[Place(topic: record.topic, partition: record.partition)],
+            let mark = marks[record.offset]
         else { return .parked }
-        let time = letter.record.timestamp
+        let time = record.timestamp
         return time > 0 && time &* 1000 > mark.at &+ Self.slack ? .parked : mark.state
     }
 

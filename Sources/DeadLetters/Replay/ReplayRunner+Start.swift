@@ -43,7 +43,6 @@ extension ReplayRunner {
                 self.watch?.expect(tag: lane, id: letter.id, place: nil)
             }
         }
-        let rules = ReplayRules(filter: self.world.filter, options: self.job.options, targets: self.world.targets)
         var room = self.job.window
         for (index, batch) in ledger.unconfirmed(of: self.job.id).enumerated() {
             if self.isStopping() { return }
@@ -56,12 +55,12 @@ extension ReplayRunner {
             try self.load(all) { letter in
                 let place = letter.coordinate
                 // Somebody has done with it what was to be done, or what forbids it, since the process died.
-                guard rules.skip(ledger.state(of: letter)) == nil else {
+                guard self.rules.skip(ledger.state(of: letter)) == nil else {
                     self.leftOut += 1
                     return
                 }
                 let isParked = batch.quarantined.contains(partition: place.partition, offset: place.offset)
-                var item = ReplayItem(letter: letter, decision: isParked ? .quarantine : rules.target(of: letter))
+                var item = ReplayItem(letter: letter, decision: isParked ? .quarantine : self.rules.target(of: letter))
                 guard item.target != nil || isParked else { return }
                 item.lane = self.feed.lane(of: letter)
                 items.append(item)

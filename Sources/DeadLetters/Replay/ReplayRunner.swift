@@ -36,6 +36,9 @@ package final class ReplayRunner {
     let sink: any DeadLetterSink
     let domain: Domain
     let feed: any LetterFeed
+    let rules: ReplayRules
+    /// What was done about letters when the feed was made.
+    private let revision: Int
     var draft = OutgoingRecord()
     var pacer: Pacer
     var watch: OutcomeWatch?
@@ -93,9 +96,10 @@ package final class ReplayRunner {
             known.formUnion(batch.quarantined)
         }
         world.ledger.own(job: job.id)
-        let rules = ReplayRules(filter: world.filter, options: job.options, targets: world.targets)
-        let selector = FeedSelector(rules: rules, known: known, ledger: world.ledger)
-        let reader = try world.source.reader([job.topic: rules.narrowed(job.ranges)])
+        self.revision = world.ledger.revision
+        self.rules = ReplayRules(filter: world.filter, options: job.options, targets: world.targets)
+        let selector = FeedSelector(rules: self.rules, known: known, ledger: world.ledger)
+        let reader = try world.source.reader([job.topic: self.rules.narrowed(job.ranges)])
         self.feed =
             job.options.isOrdered
             ? OrderedFeed(reader: reader, selector: selector) : ScanFeed(reader: reader, selector: selector)
@@ -228,7 +232,8 @@ package final class ReplayRunner {
     // MARK: - Batches
 
     /// Notes what is about to be sent; it is sent when the broker has the note.
-    private func launch(_ items: [ReplayItem]) throws {
+    private func launch(_ found: [ReplayItem]) throws {
+        let items = self.withoutSettled(found)
         guard !items.isEmpty else { return }
         self.number += 1
         let batch = BatchRecord(
@@ -237,6 +242,19 @@ package final class ReplayRunner {
         self.flights.append(flight)
         try LedgerWriter.write(flight.intent, into: &self.draft)
         try self.queueToLedger(.intent(flight: self.number))
+    }
+
+    /// Leaves out what somebody has seen to since it was chosen.
+    private func withoutSettled(_ items: [ReplayItem]) -> [ReplayItem] {
+        guard self.world.ledger.revision != self.revision else { return items }
+        return items.filter { item in
+            guard self.rules.skip(self.world.ledger.state(of: item.record)) != nil else { return true }
+            self.leftOut += 1
+            // The next of its row may come.
+            self.feed.began(lane: item.lane)
+            self.feed.ended(lane: item.lane)
+            return false
+        }
     }
 
     // MARK: - Telling
