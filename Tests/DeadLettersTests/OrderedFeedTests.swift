@@ -9,7 +9,8 @@ import Testing
         let rules = ReplayRules(filter: LetterFilter(), options: .init(), targets: ReplayStage.targets)
         let ranges = try source.ranges(of: "lab.dlt")!
         let selector = FeedSelector(
-            rules: rules, known: LetterSet(), ledger: try LedgerStore(domain: "lab", source: source))
+            rules: rules, known: LetterSet(), ledger: try LedgerStore(domain: "lab", source: source),
+            trimmed: TrimmedRanges(ranges, present: [], known: LetterSet()))
         return OrderedFeed(reader: try source.reader(["lab.dlt": ranges]), selector: selector)
     }
 

@@ -4,6 +4,105 @@ import Testing
 
 /// What a job that is taken up again knows of what was before.
 @Suite struct ReplayResumeTests {
+    /// Runs the job until so much has arrived.
+    private func stop(_ stage: ReplayStage, _ job: JobRecord, after count: Int = 1, sink: MemorySink? = nil) throws
+        -> JobRecord
+    {
+        let cluster = stage.cluster
+        let stopped = try stage.run(
+            job, sink: sink, isStopping: { cluster.records("lab.commands").count >= count })
+        #expect(stopped.state == .stopped)
+        return stopped
+    }
+
+    @Test("Letters that the job has sent are not missing when the broker has dropped them")
+    func trimmed() throws {
+        let stage = ReplayStage(partitions: 1)
+        stage.fill(30)
+        let stopped = try self.stop(stage, try stage.job(), after: 10)
+        let sent = stopped.counts.sent
+        #expect(sent >= 10 && sent < 30)
+        stage.cluster.trimmed["lab.dlt"] = [0: Int64(sent)]
+        let ended = try stage.run(try stage.resumed())
+        #expect(ended.counts.missing == 0 && ended.counts.sent == 30 && ended.counts.matched == 30)
+    }
+
+    @Test("Letters that it has not sent are missing")
+    func trimmedBeyond() throws {
+        let stage = ReplayStage(partitions: 1)
+        stage.fill(30)
+        let sent = try self.stop(stage, try stage.job(), after: 10).counts.sent
+        stage.cluster.trimmed["lab.dlt"] = [0: Int64(sent) + 4]
+        let ended = try stage.run(try stage.resumed())
+        #expect(ended.counts.missing == 4 && ended.counts.sent == 26)
+    }
+
+    @Test("Letters that were noted, perhaps sent, and are gone are missing")
+    func trimmedUnconfirmed() throws {
+        let stage = ReplayStage(partitions: 1)
+        stage.fill(30)
+        let sink = MemorySink(stage.cluster, diesAfter: 1 + 2 * 7, rounds: 50)
+        #expect(throws: DeadLetterError.self) { try stage.run(try stage.job(), sink: sink) }
+        stage.cluster.trimmed["lab.dlt"] = [0: 30]
+        let ended = try stage.run(try stage.resumed())
+        #expect(ended.state == .finished && ended.counts.missing == 30 && ended.counts.sent == 0)
+    }
+
+    @Test("Outcomes that came before anybody looked for them are not waited for")
+    func earlierOutcomes() throws {
+        let stage = ReplayStage()
+        stage.fill(30)
+        var job = try stage.job()
+        job.outcomesFrom = [:]
+        let stopped = try self.stop(stage, job, after: 10)
+        stage.answerAll()
+        var resumed = try stage.resumed()
+        resumed.lookForOutcomes(
+            in: try stage.job("other").outcomesFrom, after: try stage.ledger().lastBatch(of: resumed.id))
+        stage.answer { _ in true }
+        var open: Int?
+        let ended = try stage.run(
+            resumed,
+            edit: { runner in
+                runner.waitForOutcomes = 1000
+                runner.progress = { [unowned runner] _ in open = runner.openOutcomes }
+            })
+        #expect(ended.state == .finished && open == 0)
+        #expect(ended.counts.succeeded == 30 - stopped.counts.sent)
+    }
+
+    @Test("A letter that the broker would not take at first has not failed when it has taken it")
+    func takenAtLast() throws {
+        let stage = ReplayStage()
+        stage.fill(20)
+        let sink = MemorySink(stage.cluster)
+        sink.refuses = { record, topic in topic == "lab.commands" && record.text(ofHeader: "ce_id") == "c-0" }
+        #expect(try self.stop(stage, try stage.job(), after: 10, sink: sink).counts.failed == 1)
+        let ended = try stage.run(try stage.resumed())
+        #expect(ended.counts.failed == 0 && ended.counts.sent == 20)
+    }
+
+    @Test("In order: a letter without an id does not hold its key up, since nobody can tell its outcome")
+    func withoutID() throws {
+        var stage = ReplayStage(partitions: 1)
+        stage.options.isOrdered = true
+        stage.options.outcomeTimeout = 200
+        stage.cluster.put(
+            Letters.foreign([
+                ("__dlq.errors.topic", Letters.bytes("lab.commands")), ("__dlq.errors.partition", Letters.bytes("0")),
+                ("__dlq.errors.offset", Letters.bytes("0")),
+            ]))
+        stage.cluster.put(
+            Letters.foreign(
+                [
+                    ("__dlq.errors.topic", Letters.bytes("lab.commands")),
+                    ("__dlq.errors.partition", Letters.bytes("0")), ("__dlq.errors.offset", Letters.bytes("1")),
+                ], offset: 1))
+        #expect(try self.stop(stage, try stage.job()).counts.sent == 1)
+        let ended = try stage.run(try stage.resumed())
+        #expect(ended.counts.sent == 2 && stage.cluster.records("lab.commands").count == 2)
+    }
+
     @Test("In order: a letter that somebody has seen to since it was read is left out, and stays as it is")
     func seenTo() throws {
         var stage = ReplayStage(partitions: 1)

@@ -280,7 +280,13 @@ import Testing
         stage.fill(20)
         stage.options.canary = 3
         stage.options.outcomeTimeout = 500
-        let job = try stage.run(try stage.job())
+        var isOutOfTime: [Bool] = []
+        let job = try stage.run(
+            try stage.job(),
+            edit: { runner in
+                runner.progress = { [unowned runner] _ in isOutOfTime.append(runner.isOutOfTime) }
+            })
+        #expect(isOutOfTime.first == false && isOutOfTime.last == true)
         #expect(job.state == .stopped && job.note.contains("no outcome of 3 canaries") && job.counts.sent == 3)
         // Their outcomes come while nobody looks; the job that is taken up finds them.
         for id in stage.sent.keys {
@@ -361,8 +367,13 @@ import Testing
         stage.fill(12, keys: 2)
         stage.options.isOrdered = true
         stage.options.outcomeTimeout = 200
-        let job = try stage.run(try stage.job())
-        #expect(job.state == .stopped && job.counts.sent == 2)
+        var isOutOfTime = false
+        let job = try stage.run(
+            try stage.job(),
+            edit: { runner in
+                runner.progress = { [unowned runner] _ in isOutOfTime = runner.isOutOfTime }
+            })
+        #expect(job.state == .stopped && job.counts.sent == 2 && isOutOfTime)
         // The outcomes come; the job that is taken up goes on behind them.
         for id in stage.sent.keys {
             stage.cluster.put(

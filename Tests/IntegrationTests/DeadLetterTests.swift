@@ -227,6 +227,47 @@ extension IntegrationTests {
             }
         }
 
+        @Test("A topic that was not read to its end, and an outcome that did not come, have their exit codes")
+        func exitCodes() async throws {
+            try await Lab.with(partitions: 3) { lab in
+                for index in 0..<4 { try lab.park("c-\(index)", key: "k-\(index)") }
+                try lab.sender.flush()
+                let discard = try lab.dlt("discard", "--timeout", "0.000001", "-o", "json")
+                #expect(discard.code == 2 && discard.rows.first?["dryRun"] as? Bool == true, "\(discard.said)")
+                #expect(try lab.dlt("show", "c-1", "--timeout", "0.000001").code == 2)
+                #expect(try lab.dlt("export", "--limit", "0").rows.count == 4)
+                #expect(try lab.dlt("export", "--limit", "3").rows.count == 3)
+                let canary = try lab.dlt(
+                    "replay", "--canary", "1", "--outcome-timeout", "1", "--execute", "--reason", "no worker", "-o",
+                    "json")
+                #expect(canary.code == 5 && canary.rows.first?["state"] as? String == "stopped", "\(canary.said)")
+                let resumed = try lab.dlt(
+                    "jobs", "resume", try #require(canary.rows.first?["id"] as? String), "-o", "json")
+                #expect(resumed.code == 5, "\(resumed.said)")
+            }
+        }
+
+        @Test("Two that take one job up at once: one goes on, and every letter is sent once")
+        func resumedTwice() async throws {
+            try await Lab.with(partitions: 3) { lab in
+                for index in 0..<60 { try lab.park("c-\(index)", key: "k-\(index)") }
+                try lab.sender.flush()
+                let journal = try lab.toolJournal(["lab.commands"])
+                defer { journal.close() }
+                let first = try lab.startDlt(["replay", "--execute", "--reason", "slow", "--rate", "20", "-o", "json"])
+                try journal.wait("some commands") { $0.events.count >= 5 }
+                first.signal(SIGINT)
+                #expect(try first.waitForExit(seconds: 20) == 130)
+                let job = try #require(try lab.dlt("jobs", "list", "-o", "json").rows.first?["id"] as? String)
+                let both = try (0..<2).map { _ in try lab.startDlt(["jobs", "resume", job, "-o", "json"]) }
+                let codes = try both.map { try $0.waitForExit(seconds: 60) }.sorted()
+                // The slower one may also have seen the other at its first look.
+                #expect(codes == [0, 4], "\(both.map(\.tail))")
+                #expect(try lab.dlt("jobs", "show", job, "-o", "json").rows.first?["state"] as? String == "finished")
+                #expect(try journal.catchUp().events.count == 60)
+            }
+        }
+
         @Test("Discarded, restored, resolved, edited, exported and imported letters")
         func others() async throws {
             try await Lab.with(partitions: 3) { lab in

@@ -26,6 +26,14 @@ extension JobRecord {
         return job
     }
 
+    /// Outcomes are looked for from here on: those of what was sent before may have come already.
+    ///
+    /// - Parameter batch: The last one that was noted.
+    package mutating func lookForOutcomes(in ranges: [String: [PartitionRange]], after batch: Int) {
+        self.outcomesFrom = ranges
+        self.outcomesAfter = batch
+    }
+
     /// The job as it ends for now.
     package func ended(_ state: State, note: String = "", at moment: Int64) -> JobRecord {
         var job = self

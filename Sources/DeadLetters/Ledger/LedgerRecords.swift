@@ -75,6 +75,8 @@ package struct JobRecord: Sendable, Codable, Hashable {
     package var ranges: [PartitionRange]
     /// Where outcomes are looked for, by topic.
     package var outcomesFrom: [String: [PartitionRange]] = [:]
+    /// The last batch that was noted before anybody looked for outcomes: those of its letters are not known.
+    package var outcomesAfter: Int?
     package var canaryPassed = false
     package var counts = Counts()
     /// The data that one letter is sent with instead of its own, as JSON: noted as long as the job can be resumed.

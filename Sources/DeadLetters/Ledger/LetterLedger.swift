@@ -92,12 +92,12 @@ package struct LetterLedger: Sendable {
         return time > 0 && time &* 1000 > mark.at &+ Self.slack ? .parked : mark.state
     }
 
-    /// What a job has sent or quarantined for certain.
-    package func done(by job: String) -> (letters: LetterSet, quarantined: LetterSet) {
+    /// What a job has sent or quarantined for certain, in batches after the one of that number.
+    package func done(by job: String, after number: Int = 0) -> (letters: LetterSet, quarantined: LetterSet) {
         var letters = LetterSet()
         var quarantined = LetterSet()
-        for batch in (self.batches[job] ?? [:]).values.sorted(by: { $0.number < $1.number }) where batch.phase == .done
-        {
+        for batch in (self.batches[job] ?? [:]).values.sorted(by: { $0.number < $1.number })
+        where batch.phase == .done && batch.number > number {
             letters.formUnion(batch.letters)
             quarantined.formUnion(batch.quarantined)
         }

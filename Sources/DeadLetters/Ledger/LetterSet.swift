@@ -75,6 +75,11 @@ package struct LetterSet: Sendable, Hashable, Codable {
         return index < list.count && list[index].start <= offset
     }
 
+    /// Letters of a partition from one offset up to another.
+    package func count(partition: Int32, from low: Int64, to end: Int64) -> Int {
+        (self.runs[partition] ?? []).reduce(0) { $0 + Int(max(0, min($1.end, end) - max($1.start, low))) }
+    }
+
     package mutating func formUnion(_ other: LetterSet) {
         other.forEach { self.insert(partition: $0, offset: $1) }
     }

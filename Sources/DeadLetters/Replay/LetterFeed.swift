@@ -61,11 +61,17 @@ struct FeedSelector {
     private(set) var counts = JobRecord.Counts()
     /// What was refused, for messages: topics that are not declared.
     private(set) var undeclared: Set<String> = []
+    /// Records that were gone before anybody read them again.
+    private let gone: Int
 
-    init(rules: ReplayRules, known: LetterSet, ledger: LedgerStore) {
+    init(rules: ReplayRules, known: LetterSet, ledger: LedgerStore, trimmed: TrimmedRanges) {
         self.rules = rules
         self.known = known
         self.ledger = ledger
+        self.gone = trimmed.missing
+        self.counts.scanned = trimmed.known
+        self.counts.matched = trimmed.known
+        self.counts.missing = trimmed.missing
     }
 
     mutating func select(_ record: Record) -> ReplayItem? { self.select(DeadLetter(record)) }
@@ -88,5 +94,5 @@ struct FeedSelector {
         return nil
     }
 
-    mutating func noteMissing(_ count: Int) { self.counts.missing = count }
+    mutating func noteMissing(_ count: Int) { self.counts.missing = self.gone + count }
 }

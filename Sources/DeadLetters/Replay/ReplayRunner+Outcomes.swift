@@ -48,6 +48,7 @@ extension ReplayRunner {
             let result = try self.readOutcomes(milliseconds: 50)
             if result.hasFailure { return Self.canaryFailed }
             if self.world.clock.monotonic() > limit {
+                self.isOutOfTime = true
                 return "no outcome of \(open) canaries within \(self.job.options.outcomeTimeout / 1000) s; "
                     + "is a worker running?"
             }

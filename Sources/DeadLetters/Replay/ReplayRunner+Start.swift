@@ -35,9 +35,11 @@ extension ReplayRunner {
     /// Sends what an earlier run had noted and not confirmed: the broker may have it, or not.
     private func takeUp() throws {
         let ledger = self.world.ledger.ledger
-        let done = ledger.done(by: self.job.id).letters
+        let done = ledger.done(by: self.job.id, after: self.job.outcomesAfter ?? 0).letters
         if self.watch != nil, !done.isEmpty {
             try self.load(done) { letter in
+                // Without an id nobody can tell its outcome any more.
+                guard letter.id != nil else { return }
                 let lane = self.feed.lane(of: letter)
                 self.feed.began(lane: lane)
                 self.watch?.expect(tag: lane, id: letter.id, place: nil)

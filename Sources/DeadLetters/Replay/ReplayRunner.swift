@@ -69,6 +69,8 @@ package final class ReplayRunner {
     package internal(set) var editedID: String?
     /// Why the first letter that the broker did not take was refused.
     package internal(set) var firstFailure: DeadLetterError?
+    /// Whether it stopped since outcomes did not come in time.
+    package internal(set) var isOutOfTime = false
     /// Whether somebody else had taken the job up, who goes on with it.
     package internal(set) var isElsewhere = false
     package var isStopping: () -> Bool = { false }
@@ -91,6 +93,7 @@ package final class ReplayRunner {
         let done = world.ledger.ledger.done(by: job.id)
         var known = done.letters
         known.formUnion(done.quarantined)
+        let settled = known
         for batch in world.ledger.ledger.unconfirmed(of: job.id) {
             known.formUnion(batch.letters)
             known.formUnion(batch.quarantined)
@@ -98,8 +101,11 @@ package final class ReplayRunner {
         world.ledger.own(job: job.id)
         self.revision = world.ledger.revision
         self.rules = ReplayRules(filter: world.filter, options: job.options, targets: world.targets)
-        let selector = FeedSelector(rules: self.rules, known: known, ledger: world.ledger)
-        let reader = try world.source.reader([job.topic: self.rules.narrowed(job.ranges)])
+        // A new job reads what is there now; of one that is taken up, letters that it has sent may be gone since.
+        let present = known.isEmpty ? [] : try world.source.ranges(of: job.topic) ?? []
+        let trimmed = TrimmedRanges(self.rules.narrowed(job.ranges), present: present, known: settled)
+        let selector = FeedSelector(rules: self.rules, known: known, ledger: world.ledger, trimmed: trimmed)
+        let reader = try world.source.reader([job.topic: trimmed.ranges])
         self.feed =
             job.options.isOrdered
             ? OrderedFeed(reader: reader, selector: selector) : ScanFeed(reader: reader, selector: selector)
@@ -107,7 +113,6 @@ package final class ReplayRunner {
         let earlier = job.counts
         self.job.counts = JobRecord.Counts()
         self.job.counts.repeated = earlier.repeated
-        self.job.counts.failed = earlier.failed
         self.job.counts.sent = done.letters.count
         self.job.counts.quarantined = done.quarantined.count
     }
@@ -191,6 +196,7 @@ package final class ReplayRunner {
                 try self.drain()
                 // Letters that were put aside have no outcome to wait for.
                 guard try self.feed.hasReady || self.waitForOne() else {
+                    self.isOutOfTime = true
                     return (.stopped, "no outcome of a letter that the next of its key waits for")
                 }
             case .end:

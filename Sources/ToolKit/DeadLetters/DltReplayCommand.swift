@@ -20,8 +20,8 @@ struct DltReplayCommand: AsyncParsableCommand {
             interrupt ends it after the batch, a second one at once.
 
             Exit codes: 0 done, 2 a canary failed, some letter could not be sent, or with --wait some failed again, \
-            4 letters were refused since their topic is not declared or not known, or another job runs, 5 no outcome \
-            in time, 130 interrupted.
+            4 letters were refused since their topic is not declared or not known, or another job runs, 5 no outcome of \
+            a canary, an ordered letter or, with --wait, any letter in time, 130 interrupted.
 
             EXAMPLES
               export ADJUTANT_KAFKA_BOOTSTRAP_SERVERS=localhost:9092

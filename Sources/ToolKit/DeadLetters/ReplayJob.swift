@@ -45,7 +45,10 @@ struct ReplayJob {
         let filter = try LetterFilter(job.options.filter, now: job.createdAt)
         var resumed = try job.resumed(by: DltSession.owner, at: self.session.clock.wall())
         let needsOutcomes = job.options.isOrdered || wait != nil || job.options.canary != nil && !job.canaryPassed
-        if needsOutcomes, resumed.outcomesFrom.isEmpty { resumed.outcomesFrom = try self.outcomeRanges() }
+        if needsOutcomes, resumed.outcomesFrom.isEmpty {
+            resumed.lookForOutcomes(
+                in: try self.outcomeRanges(), after: self.session.ledger.ledger.lastBatch(of: job.id))
+        }
         return try self.run(resumed, filter: filter, targets: targets, wait: wait)
     }
 
@@ -127,7 +130,11 @@ struct ReplayJob {
         if let failure = runner.firstFailure {
             say("\(DltText.count(counts.failed, "letter")) not taken by the broker, still parked: \(failure)")
         }
-        if counts.missing > 0 { say("\(DltText.count(counts.missing, "letter")) no longer available") }
+        if counts.missing > 0 {
+            // Nobody knows whether the filter meant them.
+            let kind = job.options.filter.isEmpty && job.options.until == nil ? "letter" : "record"
+            say("\(DltText.count(counts.missing, kind)) no longer available")
+        }
         if counts.refused > 0 {
             say(
                 "\(DltText.count(counts.refused, "letter")) refused: their headers name no topic that the domain "
@@ -137,7 +144,8 @@ struct ReplayJob {
         switch job.state {
         case .stopped:
             say("stopped: \(job.note); \(Self.resumeHint(job))")
-            return self.stop.isSet ? self.stop.exitCode : ToolExit.partial.rawValue
+            if self.stop.isSet { return self.stop.exitCode }
+            return (runner.isOutOfTime ? ToolExit.unreachable : .partial).rawValue
         case .cancelled:
             say(job.note.printable)
             return ToolExit.partial.rawValue
