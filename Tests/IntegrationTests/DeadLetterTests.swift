@@ -247,6 +247,22 @@ extension IntegrationTests {
             }
         }
 
+        @Test("Two replays that begin at once: one goes on, and every letter is sent once")
+        func startedTwice() async throws {
+            try await Lab.with(partitions: 3) { lab in
+                for index in 0..<60 { try lab.park("c-\(index)", key: "k-\(index)") }
+                try lab.sender.flush()
+                let both = try (0..<2).map {
+                    try lab.startDlt(["replay", "--execute", "--reason", "number \($0)", "--rate", "20", "-o", "json"])
+                }
+                let codes = try both.map { try $0.waitForExit(seconds: 60) }.sorted()
+                #expect(codes == [0, 4], "\(both.map(\.tail))")
+                let journal = try lab.toolJournal(["lab.commands"])
+                defer { journal.close() }
+                #expect(try journal.catchUp().events.count == 60)
+            }
+        }
+
         @Test("Two that take one job up at once: one goes on, and every letter is sent once")
         func resumedTwice() async throws {
             try await Lab.with(partitions: 3) { lab in
