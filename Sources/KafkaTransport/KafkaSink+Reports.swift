@@ -93,8 +93,7 @@ extension KafkaSink {
             if hasFailed, self.state.withLock({ $0.current === producer }) { reports.failed = producer }
             let topics = Set(reports.kept.keys)
             self.state.withLock { state in
-                state.barredTopics = topics
-                if hasFailed || topics.contains(where: { state.missing[$0] == nil }) { state.isBarred = true }
+                if state.bar(topics) || hasFailed { state.isBarred = true }
             }
             if !turn.isClosing { self.replaceFailed(&reports) }
         }
@@ -188,10 +187,9 @@ extension KafkaSink {
         let hasFailed = reports.failed != nil
         let topics = Set(reports.kept.keys)
         let spent = self.state.withLock { state -> [KafkaProducer] in
-            state.barredTopics = topics
+            let isBarred = state.bar(topics) || hasFailed
             guard state.retired.allSatisfy({ $0.outstanding == 0 }) else { return [] }
-            // What a missing topic keeps bars that topic alone.
-            state.isBarred = hasFailed || topics.contains(where: { state.missing[$0] == nil })
+            state.isBarred = isBarred
             defer { state.retired = [] }
             return state.retired
         }

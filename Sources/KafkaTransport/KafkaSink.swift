@@ -47,6 +47,14 @@ package final class KafkaSink: EventSink {
             self.isBarred || (!self.barredTopics.isEmpty && self.barredTopics.contains(topic))
         }
 
+        /// Bars the topics of which something is kept.
+        ///
+        /// - Returns: Whether everything else is to wait too: what a missing topic keeps bars that topic alone.
+        mutating func bar(_ topics: Set<String>) -> Bool {
+            self.barredTopics = topics
+            return topics.contains { self.missing[$0] == nil }
+        }
+
         var turn: Turn {
             Turn(
                 current: self.current, number: self.number, retired: self.retired, isBarred: self.isBarred,

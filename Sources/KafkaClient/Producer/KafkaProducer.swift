@@ -20,7 +20,7 @@ package struct KafkaDelivery {
 ///
 /// `@unchecked Sendable`: the pointer is only handed on.
 package struct KeptRecord: @unchecked Sendable {
-    package let record: OutgoingRecord
+    package fileprivate(set) var record: OutgoingRecord
     package let topic: String
     package let partition: Int32
     /// What the report is to carry.
@@ -275,17 +275,14 @@ package final class KafkaProducer: Sendable {
                     switch undelivered(code, topic) {
                     case .report: nil
                     case .resend(let target): target.resend(message)
-                    case .keep: .noRoom(Self.copy(message))
+                    case .keep: .noRoom(Self.keep(message))
                     }
                 switch result {
                 case .queued:
                     self.handle.logger.debug("undelivered record queued again")
                     continue
                 case .noRoom(let record):
-                    kept(
-                        KeptRecord(
-                            record: record, topic: topic, partition: message.pointee.partition,
-                            opaque: message.pointee._private))
+                    kept(record)
                     continue
                 case .refused(let cause): code = cause
                 case nil: break
@@ -304,8 +301,7 @@ package final class KafkaProducer: Sendable {
 
     private enum Resent {
         case queued
-        /// A copy, for later.
-        case noRoom(OutgoingRecord)
+        case noRoom(KeptRecord)
         case refused(KafkaError.Code)
     }
 
@@ -314,24 +310,23 @@ package final class KafkaProducer: Sendable {
     /// One that the broker finds too large goes again with a note of its size for a value and a header that says so;
     /// it is refused when that was done before.
     private func resend(_ message: UnsafePointer<rd_kafka_message_t>) -> Resent {
-        let record = Self.copy(message)
-        guard message.pointee.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE else {
-            return self.queueAgain(record, of: message)
+        var kept = Self.keep(message)
+        if message.pointee.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, !kept.record.truncateValue() {
+            return .refused(.messageTooLarge)
         }
-        var note = record
-        guard note.truncateValue() else { return .refused(.messageTooLarge) }
-        return self.queueAgain(note, of: message)
-    }
-
-    private func queueAgain(_ record: OutgoingRecord, of message: UnsafePointer<rd_kafka_message_t>) -> Resent {
-        let topic = Self.topicName(message)
         do throws(KafkaError) {
-            guard let handle = self.topic(topic) else { return .refused(.unknownTopic) }
-            try self.queue(record, to: handle, partition: message.pointee.partition, opaque: message.pointee._private)
+            try self.send(kept)
             return .queued
         } catch {
-            return error.isForNow || error.code.saysTopicIsMissing ? .noRoom(record) : .refused(error.code)
+            return error.isForNow || error.code.saysTopicIsMissing ? .noRoom(kept) : .refused(error.code)
         }
+    }
+
+    /// The message with where it was to go, for later.
+    private static func keep(_ message: UnsafePointer<rd_kafka_message_t>) -> KeptRecord {
+        KeptRecord(
+            record: self.copy(message), topic: self.topicName(message), partition: message.pointee.partition,
+            opaque: message.pointee._private)
     }
 
     /// The message's bytes: nothing of it is kept.
