@@ -86,20 +86,11 @@ import Testing
     /// Its first statement is refused before it is sent: what undoes the command must not undo the one before it.
     @Test("a command that is cancelled before its first statement takes no other one of its transaction along")
     func cancelledBeforeItsFirstStatement() async throws {
-        try await Inbox.with {
-            $0.transactions = 1
-            $0.gatherLimit = .seconds(30)
-        } _: { inbox in
-            let (holds, goesOn, hasBegun, isCancelled) = (Moment(), Moment(), Moment(), Moment())
-            // Keeps the one connection until both others wait behind it.
-            async let holder = inbox.run(try inbox.command("holder")) { transaction in
-                try await transaction.effect("holder")
-                await holds.come()
-                await goesOn.wait()
-            }
-            await holds.wait()
+        try await Inbox.withOneConnection { inbox in
+            let (goesOn, hasBegun, isCancelled) = (Moment(), Moment(), Moment())
+            let holder = try await inbox.keepConnection("holder", until: goesOn)
             async let first = inbox.run(try inbox.command("a", offset: 1)) { try await $0.effect("a") }
-            while inbox.ledger.groups.waiting < 1 { try await Task.sleep(for: .milliseconds(2)) }
+            try await inbox.untilWaiting(1)
             let command = try inbox.command("b", offset: 2)
             let second = Task {
                 await inbox.attempt(command) { transaction in
@@ -108,14 +99,14 @@ import Testing
                     try await transaction.effect("b")
                 }.name
             }
-            while inbox.ledger.groups.waiting < 2 { try await Task.sleep(for: .milliseconds(2)) }
+            try await inbox.untilWaiting(2)
             await goesOn.come()
             await hasBegun.wait()
             second.cancel()
             await isCancelled.come()
             #expect(await second.value == "recorded")
-            let others = try await (holder, first)
-            #expect(others.0.1.name == "recorded" && others.1.1.name == "recorded")
+            let others = try await (holder.value, first)
+            #expect(others.0.name == "recorded" && others.1.1.name == "recorded")
             #expect(try await inbox.effects() == ["a done", "holder done"])
             #expect(try await inbox.state("a") == "succeeded 1")
         }

@@ -114,11 +114,7 @@ import Testing
         try await Inbox.with {
             $0.transactions = 1
         } _: { inbox in
-            try await inbox.database.connection.script(
-                """
-                CREATE TABLE parents (id int PRIMARY KEY);
-                CREATE TABLE children (id int PRIMARY KEY, parent int REFERENCES parents DEFERRABLE INITIALLY DEFERRED);
-                """)
+            try await inbox.makeFamily()
             let verdicts = try await withThrowingTaskGroup(of: (Int, String).self) { group in
                 for index in 0..<20 {
                     let command = try inbox.command("c-\(index)", offset: Int64(index))
@@ -140,25 +136,13 @@ import Testing
 
     @Test("whoever a COMMIT was refused for runs alone when it comes back, however many others came before it")
     func suspects() async throws {
-        try await Inbox.with {
-            $0.transactions = 1
-            $0.gatherLimit = .seconds(30)
-        } _: { inbox in
-            try await inbox.database.connection.script(
-                """
-                CREATE TABLE parents (id int PRIMARY KEY);
-                CREATE TABLE children (id int PRIMARY KEY, parent int REFERENCES parents DEFERRABLE INITIALLY DEFERRED);
-                """)
+        try await Inbox.withOneConnection { inbox in
+            try await inbox.makeFamily()
             let culprit = try inbox.command("culprit")
             // One transaction: a first command that keeps the connection until the culprit and another one wait for it.
             func take(_ name: String) async throws -> [String] {
-                let (isOpen, release) = (Moment(), Moment())
-                async let first = inbox.attempt(try inbox.command("\(name)-first")) { transaction in
-                    try await transaction.effect("\(name)-first")
-                    await isOpen.come()
-                    await release.wait()
-                }
-                await isOpen.wait()
+                let release = Moment()
+                let first = try await inbox.keepConnection("\(name)-first", until: release)
                 async let second = inbox.attempt(culprit) { transaction in
                     try await transaction.query("INSERT INTO children VALUES (1, 4711)")
                 }
@@ -168,7 +152,7 @@ import Testing
                 }
                 try await inbox.untilWaiting(2)
                 await release.come()
-                return try await [first.name, second.name, third.name]
+                return try await [first.value.name, second.name, third.name]
             }
             #expect(try await take("one") == ["undone", "undone", "undone"])
             for index in 0..<10 {
@@ -185,25 +169,16 @@ import Testing
 
     @Test("a handler that takes the right to write the command's row away fails by itself; others are kept")
     func recordRefused() async throws {
-        try await Inbox.with {
-            $0.transactions = 1
-            $0.gatherLimit = .seconds(30)
-        } _: { inbox in
-            let (isOpen, release) = (Moment(), Moment())
-            // Keeps the only connection until the other one is there too.
-            async let first = inbox.attempt(try inbox.command("first")) { transaction in
-                try await transaction.effect("first")
-                await isOpen.come()
-                await release.wait()
-            }
-            await isOpen.wait()
+        try await Inbox.withOneConnection { inbox in
+            let release = Moment()
+            let first = try await inbox.keepConnection("first", until: release)
             async let other = inbox.attempt(try inbox.command("other", offset: 1)) { transaction in
                 try await transaction.effect("other")
                 try await transaction.query("SET LOCAL ROLE pg_monitor")
             }
             try await inbox.untilWaiting(1)
             await release.come()
-            #expect(try await [first.name, other.name] == ["recorded", "refused RECORD_REFUSED"])
+            #expect(try await [first.value.name, other.name] == ["recorded", "refused RECORD_REFUSED"])
             #expect(try await inbox.effects() == ["first done"])
             #expect(await inbox.attempt(try inbox.command("last")) { try await $0.effect("last") }.name == "recorded")
         }
@@ -213,23 +188,10 @@ import Testing
     /// is committed.
     @Test("two attempts of one command in a transaction that fails: the second is no repeat of what never was")
     func repeatOfNothing() async throws {
-        try await Inbox.with {
-            $0.transactions = 1
-            $0.gatherLimit = .seconds(30)
-        } _: { inbox in
-            try await inbox.database.connection.script(
-                """
-                CREATE TABLE parents (id int PRIMARY KEY);
-                CREATE TABLE children (id int PRIMARY KEY, parent int REFERENCES parents DEFERRABLE INITIALLY DEFERRED);
-                """)
-            let (isOpen, release) = (Moment(), Moment())
-            // Keeps the only connection until both are there.
-            async let first = inbox.attempt(try inbox.command("first")) { transaction in
-                try await transaction.effect("first")
-                await isOpen.come()
-                await release.wait()
-            }
-            await isOpen.wait()
+        try await Inbox.withOneConnection { inbox in
+            try await inbox.makeFamily()
+            let release = Moment()
+            let first = try await inbox.keepConnection("first", until: release)
             async let one = inbox.attempt(try inbox.command("c", offset: 1)) { transaction in
                 try await transaction.query("INSERT INTO children VALUES (1, 4711)")
             }
@@ -237,7 +199,7 @@ import Testing
             async let two = inbox.attempt(try inbox.command("c", offset: 2)) { try await $0.effect("c", "two") }
             try await inbox.untilWaiting(2)
             await release.come()
-            #expect(try await [first.name, one.name, two.name] == ["undone", "undone", "undone"])
+            #expect(try await [first.value.name, one.name, two.name] == ["undone", "undone", "undone"])
             #expect(try await inbox.effects() == [])
         }
     }

@@ -100,6 +100,40 @@ final class Inbox: Sendable {
         }
     }
 
+    /// With one connection for transactions, which are as large as may be.
+    static func withOneConnection(_ body: (Inbox) async throws -> Void) async throws {
+        try await Inbox.with {
+            $0.transactions = 1
+            $0.gatherLimit = .seconds(30)
+        } _: {
+            try await body($0)
+        }
+    }
+
+    /// Two tables: a row of `children` without its parent is found at COMMIT only.
+    func makeFamily() async throws {
+        try await self.database.connection.script(
+            """
+            CREATE TABLE parents (id int PRIMARY KEY);
+            CREATE TABLE children (id int PRIMARY KEY, parent int REFERENCES parents DEFERRABLE INITIALLY DEFERRED);
+            """)
+    }
+
+    /// An attempt of a command that keeps its connection until the moment has come; returns once it has it.
+    func keepConnection(_ id: String, until release: Moment) async throws -> Task<LedgerVerdict, Never> {
+        let isOpen = Moment()
+        let command = try self.command(id)
+        let attempt = Task {
+            await self.attempt(command) { transaction in
+                try await transaction.effect(id)
+                await isOpen.come()
+                await release.wait()
+            }
+        }
+        await isOpen.wait()
+        return attempt
+    }
+
     /// Waits until so many commands wait for a transaction.
     func untilWaiting(_ count: Int) async throws {
         while self.ledger.groups.waiting < count { try await Task.sleep(for: .milliseconds(2)) }
