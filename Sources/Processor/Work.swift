@@ -64,6 +64,9 @@ package final class Work: @unchecked Sendable {
     /// The same by the wall clock, Unix microseconds, where a record says it; 0 otherwise.
     var dueAt: Int64 = 0
 
+    /// The first one of a success's events that has not been sent.
+    var unsent = SuccessEvent.result
+
     /// Delivery reports still to come, and one hold that lasts until the outcome is sent.
     let pendingAcks = Atomic<Int>(1)
 
@@ -75,6 +78,9 @@ package final class Work: @unchecked Sendable {
         self.laneID = laneID
     }
 }
+
+/// The events of a success, in the order in which they are sent.
+enum SuccessEvent { case result, reply, audit }
 
 /// How an attempt failed.
 package struct AttemptFailure: Sendable {

@@ -65,11 +65,38 @@ extension Engine {
         self.metrics.completed(work, disposition)
     }
 
+    /// Completes a success for whose events the producer has room, which is nearly every command, without waiting.
+    ///
+    /// - Returns: False when it was no success, or when its events are yet to be sent.
+    func completeAtOnce(_ work: Work, _ disposition: Disposition, on worker: Worker) -> Bool {
+        guard case .succeeded(let output) = disposition, !work.slot.isGone.load(ordering: .acquiring) else {
+            return false
+        }
+        guard self.offerSuccess(work, output: output, on: worker) else { return false }
+        self.settle(work, plainSuccess: true)
+        self.counters.completed(disposition)
+        self.metrics.completed(work, disposition)
+        return true
+    }
+
     private func succeed(_ work: Work, output: [UInt8], on worker: Worker) async {
-        self.writer.result(work, output: output, into: &worker.draft)
-        await self.send(worker, to: work.slot.domain.resultsTopic, for: work)
-        if let topic = self.replyTopic(of: work) { await self.send(worker, to: topic, for: work) }
-        await self.sendAudit(work, .succeeded, failure: nil, on: worker)
+        while !self.offerSuccess(work, output: output, on: worker) { await Self.pause(milliseconds: 2) }
+    }
+
+    /// Queues those of a success's events that have not been sent, as long as the producer has room.
+    ///
+    /// - Returns: Whether that was all of them.
+    private func offerSuccess(_ work: Work, output: [UInt8], on worker: Worker) -> Bool {
+        let domain = work.slot.domain
+        if work.unsent != .audit {
+            self.writer.result(work, output: output, into: &worker.draft)
+            if work.unsent == .result, !self.offer(worker, to: domain.resultsTopic, for: work) { return false }
+            work.unsent = .reply
+            if let topic = self.replyTopic(of: work), !self.offer(worker, to: topic, for: work) { return false }
+            work.unsent = .audit
+        }
+        self.writer.audit(work, .succeeded, failure: nil, into: &worker.draft)
+        return self.offer(worker, to: domain.auditTopic, for: work)
     }
 
     private func fail(_ work: Work, _ failure: AttemptFailure, on worker: Worker) async {
@@ -141,18 +168,26 @@ extension Engine {
 
     /// Queues the worker's draft; waits while the producer has no room.
     private func send(_ worker: Worker, to topic: String, partition: Int32 = -1, for work: Work) async {
+        while !self.offer(worker, to: topic, partition: partition, for: work) { await Self.pause(milliseconds: 2) }
+    }
+
+    /// Queues the worker's draft; false when the producer has no room.
+    private func offer(_ worker: Worker, to topic: String, partition: Int32 = -1, for work: Work) -> Bool {
         work.pendingAcks.add(1, ordering: .relaxed)
         while true {
             switch self.sink.send(worker.draft, to: topic, partition: partition, for: work) {
-            case .accepted: return
-            case .full: await Self.pause(milliseconds: 2)
+            case .accepted: return true
+            case .full:
+                // Not the last one: the command's own hold remains.
+                work.pendingAcks.subtract(1, ordering: .relaxed)
+                return false
             case .refused(let failure):
                 // A command or a dead letter is never cut: its offset is held instead.
                 let domain = work.slot.domain
                 let isOutcome = topic != domain.deadLetterTopic && !domain.inputTopics.contains(topic)
                 guard failure.kind == .tooLarge, isOutcome, worker.draft.truncateValue() else {
                     self.cannotSend(work, topic: topic, failure)
-                    return
+                    return true
                 }
                 self.logger.warning(
                     "an outcome is too large: a note of its size goes out instead",

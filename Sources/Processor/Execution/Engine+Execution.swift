@@ -95,7 +95,11 @@ extension Engine {
 
     /// A worker's life: one command after another; it sleeps when there is none.
     private func work(_ worker: Worker) async {
-        while let work = await self.nextWork() {
+        while true {
+            // An await costs even where nothing is waited for: without one as long as there are commands.
+            var next = self.takeNext()
+            if next == nil { next = await self.nextWork() }
+            guard let work = next else { break }
             let now = self.clock.wall()
             await self.execute(work, at: now, on: worker)
             // From here on the work may be with another thread.
@@ -109,11 +113,14 @@ extension Engine {
         self.executor.nudge()
     }
 
+    /// The next command for a worker that is at work already, if there is one.
+    private func takeNext() -> Work? {
+        self.dispatcher.withLock { $0.running < $0.settings.concurrency ? $0.take() : nil }
+    }
+
+    /// Waits for a command; nil when there will be none.
     private func nextWork() async -> Work? {
-        if let work = self.dispatcher.withLock({ $0.running < $0.settings.concurrency ? $0.take() : nil }) {
-            return work
-        }
-        return await withUnsafeContinuation { continuation in
+        await withUnsafeContinuation { continuation in
             let (work, isOver) = self.dispatcher.withLock { dispatcher -> (Work?, Bool) in
                 guard dispatcher.phase != .stopped else { return (nil, true) }
                 if dispatcher.running < dispatcher.settings.concurrency, let work = dispatcher.take() {
@@ -159,7 +166,18 @@ extension Engine {
             let scope = command.flatMap { self.ledger?.scope(of: $0) }
             let monotonic = self.clock.monotonic()
             worker.begin(work, at: monotonic, deadline: monotonic + entry.policy.timeout.wholeMicroseconds)
-            let result = await self.attempt(work, entry: entry, envelope: envelope, database: scope)
+            let context = CommandContext(
+                envelope: envelope, surroundings: work.slot.surroundings, attempt: work.attempt,
+                maxAttempts: entry.policy.retry.attempts, deadline: .now + entry.policy.timeout, database: scope)
+            let result: Result<[UInt8], any Error>
+            do {
+                result = .success(
+                    self.isTracing
+                        ? try await self.traced(work, envelope) { try await entry.run(context, self.reader.limits) }
+                        : try await entry.run(context, self.reader.limits))
+            } catch {
+                result = .failure(error)
+            }
             let (isOurs, wasCancelled) = worker.end()
             worker.isSpent = wasCancelled
             // The watchdog has settled the attempt: what came of it now is too late.
@@ -170,6 +188,7 @@ extension Engine {
             work.finishedAt = self.clock.wall()
             let judged = self.judge(result, of: work, policy: entry.policy, wasCancelled: wasCancelled)
             let disposition = self.leaveGate(work, entry: entry, with: judged)
+            if command == nil, self.completeAtOnce(work, disposition, on: worker) { return }
             await self.finish(work, disposition, command: command, scope: scope, wasTried: true, on: worker)
         }
     }
@@ -233,20 +252,6 @@ extension Engine {
             }
         }
         return .run(entry, envelope)
-    }
-
-    private func attempt(
-        _ work: Work, entry: HandlerEntry, envelope: Envelope, database: (any LedgerScope)?
-    ) async -> Result<[UInt8], any Error> {
-        let context = CommandContext(
-            envelope: envelope, surroundings: work.slot.surroundings, attempt: work.attempt,
-            maxAttempts: entry.policy.retry.attempts, deadline: .now + entry.policy.timeout, database: database)
-        do {
-            return .success(
-                try await self.traced(work, envelope) { try await entry.run(context, self.reader.limits) })
-        } catch {
-            return .failure(error)
-        }
     }
 
     /// What follows from an attempt's result, by the policy.
