@@ -29,15 +29,15 @@ package final class PostgresServer: Sendable {
     package let programs: PostgresPrograms
     /// Everything that the server writes; its log is `log` in it.
     package let directory: URL
-    package let port: Int
+    /// Fixed once the server has started for the first time.
+    private let place = Mutex(0)
     private let password: String
     private let settings: [(String, String)]
     private let running = Mutex<Running?>(nil)
 
-    private init(programs: PostgresPrograms, directory: URL, port: Int, settings: [(String, String)]) {
+    private init(programs: PostgresPrograms, directory: URL, settings: [(String, String)]) {
         self.programs = programs
         self.directory = directory
-        self.port = port
         self.settings = settings
         self.password = UUID().uuidString
     }
@@ -51,17 +51,31 @@ package final class PostgresServer: Sendable {
         let directory = URL(fileURLWithPath: NSTemporaryDirectory())
             .appendingPathComponent("adjutant-postgres-\(UUID().uuidString.prefix(8))")
         let server = PostgresServer(
-            programs: programs, directory: directory, port: try FreePort.find(),
-            settings: settings.sorted { $0.key < $1.key })
+            programs: programs, directory: directory, settings: settings.sorted { $0.key < $1.key })
         do {
             try await server.initialize()
-            try await server.start()
+            try await server.startSomewhere()
         } catch {
             await server.remove()
             throw error
         }
         return server
     }
+
+    /// On a port that nobody listens on: somebody else may take it before the server does.
+    private func startSomewhere() async throws {
+        for attempt in 1...5 {
+            let port = try FreePort.find()
+            self.place.withLock { $0 = port }
+            do {
+                return try await self.start()
+            } catch let failure as Failure where attempt < 5 && failure.description.contains("already in use") {
+                continue
+            }
+        }
+    }
+
+    package var port: Int { self.place.withLock { $0 } }
 
     /// The superuser's, over TCP.
     package var url: String { self.url() }

@@ -139,7 +139,7 @@ import Testing
             defer { cluster.close() }
             let works = Works()
             let tally = Tally()
-            let sink = try Self.sink(for: cluster, tally, topicPatience: .milliseconds(500))
+            let sink = try Self.sink(for: cluster, tally, topicPatience: .seconds(3))
             defer { sink.close() }
             try Self.send("k", to: "out", for: works.make(), through: sink, tally)
             try tally.wait(for: 1)

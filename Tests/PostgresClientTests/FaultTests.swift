@@ -46,7 +46,7 @@ struct FaultTests {
     @Test("serialization failure, deadlock and lock timeout are to be tried again")
     func conflicts() async throws {
         try await RealServer.withDatabase { database in
-            let first = try await database.connect()
+            let first = try await database.connect { $0.lockTimeout = .seconds(60) }
             try await first.script("CREATE TABLE t (id int8 PRIMARY KEY, n int8); INSERT INTO t VALUES (1, 0), (2, 0)")
             let second = try await database.connect { $0.lockTimeout = .milliseconds(100) }
             try await second.script("SET deadlock_timeout = '20ms'")
@@ -208,7 +208,7 @@ struct FaultTests {
     func frozen() async throws {
         try await RealServer.withDatabase { database in
             let connection = try await database.connect {
-                $0.statementTimeout = .seconds(2)
+                $0.statementTimeout = .seconds(8)
                 $0.answerGrace = .milliseconds(100)
             }
             let backend = try await connection.backend()

@@ -30,7 +30,7 @@ struct PoolTests {
     @Test("a wait for a connection ends in time, or when its task is cancelled")
     func waits() async throws {
         try await RealServer.withDatabase { database in
-            try await database.withPool(.init(acquireTimeout: .milliseconds(200)), { $0.maxConnections = 1 }) { pool in
+            try await database.withPool(.init(acquireTimeout: .seconds(2)), { $0.maxConnections = 1 }) { pool in
                 try await pool.withConnection { _ in
                     let error = await #expect(throws: PostgresError.self) { try await pool.query("SELECT 1") }
                     #expect(error?.code == .poolTimeout && error?.isTransient == true)

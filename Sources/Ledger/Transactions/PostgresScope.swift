@@ -45,7 +45,10 @@ final class PostgresScope: LedgerScope {
                 }
                 if isOver { return continuation.resume(throwing: Self.lost) }
                 self.post(.body(body, continuation))
-                if isNew, !self.groups.add(self) { self.fail("the worker ends") }
+                guard isNew else { return }
+                guard self.groups.add(self) else { return self.fail("the worker ends") }
+                // The time may have been up before: then nobody found it among those that wait.
+                if self.state.withLock({ $0.isCancelled }) { self.groups.cancelled(self) }
             }
         } onCancel: {
             self.groups.cancelled(self)

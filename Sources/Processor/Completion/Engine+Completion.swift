@@ -14,15 +14,15 @@ extension Engine {
         switch disposition {
         case .succeeded(let output):
             await self.succeed(work, output: output, on: worker)
-            self.settle(work, plainSuccess: true)
+            self.settle(work, disposition, plainSuccess: true)
         case .failed(let failure):
             guard await self.waitForLane(work) else { return }
             await self.fail(work, failure, on: worker)
-            self.settle(work, plainSuccess: false)
+            self.settle(work, disposition, plainSuccess: false)
         case .retryInPlace(let failure, let delay):
             self.note(failure, of: work)
             await self.sendAudit(work, .retried, failure: failure, on: worker)
-            self.waitInPlace(work, milliseconds: delay)
+            self.waitInPlace(work, disposition, milliseconds: delay)
         case .retryTopic(let failure, let tier, let due):
             self.note(failure, of: work)
             guard await self.waitForLane(work) else { return }
@@ -30,28 +30,29 @@ extension Engine {
             self.writer.retry(work, due: due, into: &worker.draft)
             await self.send(
                 worker, to: work.slot.domain.names.retryTopic(tier), partition: work.record.partition, for: work)
-            self.settle(work, plainSuccess: false)
+            self.settle(work, disposition, plainSuccess: false)
         case .heldBack(let failure):
             self.note(failure, of: work)
             await self.sendAudit(work, .retried, failure: failure, on: worker)
             // The attempt told of the world's state, not of the command's: it does not count.
             work.attempt -= 1
             work.heldBack += 1
+            self.count(work, disposition)
             self.dispatcher.withLock { $0.holdBack(work) }
         case .repeated(let outcome):
             guard await self.waitForLane(work) else { return }
             await self.sendAgain(work, outcome, on: worker)
-            self.settle(work, plainSuccess: false)
+            self.settle(work, disposition, plainSuccess: false)
         case .doubled:
             guard await self.waitForLane(work) else { return }
             await self.sendAudit(work, .duplicate, failure: nil, on: worker)
-            self.settle(work, plainSuccess: false)
+            self.settle(work, disposition, plainSuccess: false)
         case .postponedInPlace(let delay):
-            self.waitInPlace(work, milliseconds: delay)
+            self.waitInPlace(work, disposition, milliseconds: delay)
         case .scheduledInPlace(let delay):
             work.postponements += 1
             await self.sendAudit(work, .scheduled, failure: nil, on: worker)
-            self.waitInPlace(work, milliseconds: delay)
+            self.waitInPlace(work, disposition, milliseconds: delay)
         case .postponedTopic(let tier, let due):
             guard await self.waitForLane(work) else { return }
             work.postponements += 1
@@ -59,8 +60,12 @@ extension Engine {
             self.writer.retry(work, due: due, into: &worker.draft)
             await self.send(
                 worker, to: work.slot.domain.names.retryTopic(tier), partition: work.record.partition, for: work)
-            self.settle(work, plainSuccess: false)
+            self.settle(work, disposition, plainSuccess: false)
         }
+    }
+
+    /// Called before the work is let go of: from then on it may be with another thread.
+    private func count(_ work: Work, _ disposition: Disposition) {
         self.counters.completed(disposition)
         self.metrics.completed(work, disposition)
     }
@@ -73,9 +78,7 @@ extension Engine {
             return false
         }
         guard self.offerSuccess(work, output: output, on: worker) else { return false }
-        self.settle(work, plainSuccess: true)
-        self.counters.completed(disposition)
-        self.metrics.completed(work, disposition)
+        self.settle(work, disposition, plainSuccess: true)
         return true
     }
 
@@ -238,7 +241,8 @@ extension Engine {
         return false
     }
 
-    private func settle(_ work: Work, plainSuccess: Bool) {
+    private func settle(_ work: Work, _ disposition: Disposition, plainSuccess: Bool) {
+        self.count(work, disposition)
         self.dispatcher.withLock { $0.settled(work, plainSuccess: plainSuccess) }
         self.releaseHold(work)
     }
@@ -248,7 +252,8 @@ extension Engine {
         if work.pendingAcks.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { self.acknowledge([work]) }
     }
 
-    private func waitInPlace(_ work: Work, milliseconds: Int64) {
+    private func waitInPlace(_ work: Work, _ disposition: Disposition, milliseconds: Int64) {
+        self.count(work, disposition)
         work.due = self.clock.monotonic() + max(1, milliseconds) * 1000
         let memo =
             work.isStrict && work.attempt > 0

@@ -15,7 +15,7 @@ private final class Witness: BatchObserver {
     func batchCompleted(_ batch: Batch) async { self.batches.withLock { $0.append(batch) } }
 }
 
-@Suite struct BatchTests {
+@Suite(.timeLimit(.minutes(10))) struct BatchTests {
     /// Counts rows as a worker's statement does: `done` stands for the rows that it has just written.
     private func finish(
         _ rows: [(batch: String?, state: String, class: String?)], shard: Int = 0, replays: Int32 = 0,
@@ -150,7 +150,7 @@ private final class Witness: BatchObserver {
                 try await writers.waitForAll()
             }
             try await database.wait(
-                for: 5, seconds: 10, "SELECT count(*) FROM adjutant.batches WHERE completed_at IS NOT NULL")
+                for: 5, seconds: 60, "SELECT count(*) FROM adjutant.batches WHERE completed_at IS NOT NULL")
             group.cancelAll()
         }
         #expect(try await database.count("SELECT count(*) FROM adjutant.outbox") == 5)

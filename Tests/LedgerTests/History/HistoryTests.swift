@@ -5,7 +5,7 @@ import Testing
 
 @testable import Ledger
 
-@Suite struct HistoryTests {
+@Suite(.timeLimit(.minutes(10))) struct HistoryTests {
     /// 2026-01-01T00:00:00Z.
     private static let start: Int64 = 1_767_225_600_000_000
 

@@ -161,14 +161,19 @@ import Testing
     func killed() async throws {
         try await Inbox.with { inbox in
             let killer = Task {
-                while !Task.isCancelled {
-                    _ = try? await inbox.database.connection.query(
+                // Not for ever: where the machine is slow, hardly a transaction would come to its end between two kills.
+                var killed = 0
+                for _ in 0..<60 where !Task.isCancelled {
+                    let count: Int? = try? await inbox.database.connection.query(
                         """
                         SELECT count(pg_terminate_backend(pid)) FROM (SELECT pid FROM pg_stat_activity
                         WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY random() LIMIT 2) x
-                        """)
+                        """
+                    ).only.get(0)
+                    killed += count ?? 0
                     try? await Task.sleep(for: .milliseconds(30))
                 }
+                return killed
             }
             let verdicts = try await Self.load(inbox, count: 300) { transaction, index in
                 try await transaction.effect("c-\(index)")
@@ -177,7 +182,7 @@ import Testing
                     [.text("\(index % 7)")])
             }
             killer.cancel()
-            await killer.value
+            #expect(await killer.value > 0)
             #expect(verdicts == ["recorded": 300])
             #expect(try await inbox.effects().count == 300)
             #expect(Set(try await inbox.effects()).count == 300)
@@ -264,7 +269,7 @@ import Testing
             } _: { inbox in
                 var others: [PostgresConnection] = []
                 while let connection = try? await database.connect() { others.append(connection) }
-                #expect(others.count >= 4)
+                #expect(!others.isEmpty)
                 async let finding = inbox.ledger.look(try inbox.command("e", offset: 2))
                 async let run = inbox.run(try inbox.command("c")) { try await $0.effect("c") }
                 async let record = inbox.ledger.record(inbox.entry(try inbox.command("d", offset: 1)), in: nil)

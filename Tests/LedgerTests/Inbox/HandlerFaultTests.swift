@@ -62,8 +62,10 @@ import Testing
         }
     }
 
-    @Test("a handler whose time is up while it waits for a transaction: the attempt does not count")
-    func cancelledWhileItWaits() async throws {
+    @Test(
+        "a handler whose time is up while it waits for a transaction, or before: the attempt does not count",
+        arguments: [false, true])
+    func cancelledWhileItWaits(isEarly: Bool) async throws {
         try await Inbox.with {
             $0.transactions = 1
         } _: { inbox in
@@ -75,10 +77,17 @@ import Testing
             }
             await isOpen.wait()
             let waiting = try inbox.command("waiting")
-            let attempt = Task { await inbox.attempt(waiting) { try await $0.effect("waiting") } }
-            // Whether it waits already or not: it has no connection.
-            await Task.yield()
-            attempt.cancel()
+            let mayBegin = Moment()
+            let attempt = Task {
+                await mayBegin.wait()
+                return await inbox.attempt(waiting) { try await $0.effect("waiting") }
+            }
+            if isEarly { attempt.cancel() }
+            await mayBegin.come()
+            if !isEarly {
+                try await inbox.untilWaiting(1)
+                attempt.cancel()
+            }
             #expect(await attempt.value.name == "undone")
             await release.come()
             #expect(try await holder.name == "recorded")

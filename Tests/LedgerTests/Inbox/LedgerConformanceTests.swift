@@ -17,9 +17,10 @@ import Testing
         try await check.run(
             on: LedgerStage(
                 open: { worker in
+                    var settings = PostgresLedger.Settings(group: "tests", worker: worker)
+                    settings.openLimit = .seconds(120)
                     let ledger = PostgresLedger(
-                        configuration: database.configuration,
-                        settings: PostgresLedger.Settings(group: "tests", worker: worker), logger: Database.logger)
+                        configuration: database.configuration, settings: settings, logger: Database.logger)
                     opened.withLock { $0.append((ledger, Task { await ledger.run() })) }
                     return ledger
                 },

@@ -7,7 +7,7 @@ import Testing
 @testable import Processor
 
 /// Schedules that handlers make in the transactions of their commands.
-@Suite struct HandlerScheduleTests {
+@Suite(.timeLimit(.minutes(10))) struct HandlerScheduleTests {
     private static func request(_ name: String, _ timing: ScheduleRequest.Timing) throws -> ScheduleRequest {
         try ScheduleRequest("lab.run", in: "lab", data: ["echo": name], key: "k", timing, name: name)
     }

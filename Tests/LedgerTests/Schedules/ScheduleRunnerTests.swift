@@ -7,7 +7,7 @@ import Testing
 
 @testable import Ledger
 
-@Suite struct ScheduleRunnerTests {
+@Suite(.timeLimit(.minutes(10))) struct ScheduleRunnerTests {
     /// Runs the body beside runners that end with it.
     private func withRunners(
         _ count: Int, on database: Database, longestSleep: Duration = ScheduleRunner.longestSleep, groupSize: Int = 200,

@@ -29,7 +29,11 @@ struct Database: Sendable {
         let name = "t\(UUID().uuidString.lowercased().replacing("-", with: ""))"
         try await administrator.script("CREATE DATABASE \(name)")
         let url = server.url(database: name)
-        let configuration = try PostgresConfiguration(url: url)
+        var configuration = try PostgresConfiguration(url: url)
+        // For machines that stand still for seconds.
+        configuration.connectTimeout = .seconds(120)
+        configuration.idleInTransactionTimeout = .seconds(120)
+        configuration.lockTimeout = .seconds(120)
         try await PostgresMigrator(PostgresMigration.adjutant, configuration: configuration, logger: self.logger).up()
         return Database(
             url: url, configuration: configuration,

@@ -19,6 +19,8 @@ final class Inbox: Sendable {
     ) async throws {
         self.database = database
         var settings = PostgresLedger.Settings(group: "tests", worker: worker)
+        // A machine that stands still for seconds is no handler that leaves its transaction open.
+        settings.openLimit = .seconds(120)
         change(&settings)
         self.ledger = PostgresLedger(configuration: configuration, settings: settings, logger: Database.logger)
         let ledger = self.ledger

@@ -12,6 +12,7 @@ import Testing
             $0.threads = 2
             $0.spareThreads = spares
             $0.cancellationGrace = .seconds(1)
+            $0.blockedAfter = .seconds(1)
         }
         let blockade = self.blockade
         return try Harness(retry: .never, timeout: .seconds(10), clock: clock.clock, settings: settings) {

@@ -83,7 +83,7 @@ import Testing
         for index in 0..<200 { harness.broker.send("c-\(index)", key: "k-\(index % 7)") }
         let running = await harness.start()
         await harness.until("test.results", has: 200)
-        #expect(harness.journal.value.hasStarted("h-1"))
+        await harness.journal.until { $0.hasStarted("h-1") }
         #expect(!harness.journal.value.hasStarted("h-2"))
         #expect(harness.broker.committed("test.commands")?.offset ?? 0 == 0)
         harness.gate.open("hung")

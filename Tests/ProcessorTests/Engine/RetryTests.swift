@@ -158,6 +158,8 @@ import Testing
         let running = await harness.start()
         await harness.until("test.results", has: 1)
         await harness.until("test.retry.5s", has: 1)
+        // "soon" waits in place, and "later" by way of the retry topic.
+        await harness.until(running) { $0.waitingForTime == 2 }
         clock.advance(milliseconds: 999)
         #expect(harness.journal.value.ids == ["now"])
         clock.advance(milliseconds: 1)

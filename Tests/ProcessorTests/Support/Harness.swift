@@ -169,6 +169,7 @@ extension EngineSettings {
         settings.commitInterval = .zero
         settings.grace = .seconds(3600)
         settings.revokeGrace = .seconds(3600)
+        settings.blockedAfter = .seconds(3600)
         settings.worker = "worker-1"
         settings.concurrency = 64
         change(&settings)
