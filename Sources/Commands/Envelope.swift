@@ -29,7 +29,7 @@ package struct Envelope: Sendable {
     package func has(_ attribute: Attribute) -> Bool { self.index[attribute.rawValue] >= 0 }
 
     /// Whether the attribute is there and not empty.
-    func isFilled(_ attribute: Attribute) -> Bool { self.span(attribute).map { $0.count > 0 } ?? false }
+    package func isFilled(_ attribute: Attribute) -> Bool { self.span(attribute).map { $0.count > 0 } ?? false }
 
     /// The attribute's bytes inside `view.bytes`.
     package func span(_ attribute: Attribute) -> ByteSpan? { self.span(at: attribute.rawValue) }

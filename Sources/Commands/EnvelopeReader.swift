@@ -111,7 +111,7 @@ package struct EnvelopeReader: Sendable {
                 message: "ce_id has \(span.count) bytes, at most \(self.limits.idBytes) are allowed")
         }
         guard Self.isUTF8(envelope.view.bytes, span) else {
-            throw PoisonReason(code: "NOT_UTF8", message: "ce_id is not UTF-8")
+            throw PoisonReason(code: "NOT_UTF8", message: "ce_id is not UTF-8, or has a NUL in it")
         }
         return span
     }
@@ -122,7 +122,9 @@ package struct EnvelopeReader: Sendable {
         for position in 0...Attribute.sagaid.rawValue {
             guard let span = envelope.span(at: position) else { continue }
             if !Self.isUTF8(view.bytes, span) {
-                return ("NOT_UTF8", "\(Attribute(rawValue: position)?.headerName ?? "") is not UTF-8")
+                return (
+                    "NOT_UTF8", "\(Attribute(rawValue: position)?.headerName ?? "") is not UTF-8, or has a NUL in it"
+                )
             }
         }
         if !envelope.isFilled(.specversion) || !envelope.isFilled(.source) || !envelope.isFilled(.type) {
@@ -171,16 +173,24 @@ package struct EnvelopeReader: Sendable {
                 code: "TOMBSTONE", message: "the record has no value (a tombstone), so there is no command in it")
         }
         guard Int(record.value.count) <= self.limits.valueBytes else {
-            throw PoisonReason(
-                code: "VALUE_TOO_LARGE",
-                message: "the value has \(record.value.count) bytes, at most \(self.limits.valueBytes) are allowed")
+            throw self.unacceptable(
+                record, "VALUE_TOO_LARGE",
+                "the value has \(record.value.count) bytes, at most \(self.limits.valueBytes) are allowed")
         }
         let document: JSONDocument
         do {
-            document = try JSONDocument(bytes: record.bytes, range: record.value.range, limits: self.limits.json)
+            // The event itself is a level more than its data has.
+            var limits = self.limits.json
+            limits.maxDepth += 1
+            document = try JSONDocument(bytes: record.bytes, range: record.value.range, limits: limits)
         } catch {
-            throw PoisonReason(
-                code: "BAD_STRUCTURED_EVENT", message: "the event is not readable JSON: \(error.message)")
+            let code =
+                switch error.code {
+                case .depth: "JSON_TOO_DEEP"
+                case .duplicateKey: "DUPLICATE_KEY"
+                default: "BAD_STRUCTURED_EVENT"
+                }
+            throw self.unacceptable(record, code, "the event is not acceptable JSON: \(error.message)")
         }
         let event = StructuredEvent(record: record, document: document)
         let view: Record
@@ -191,6 +201,15 @@ package struct EnvelopeReader: Sendable {
         }
         let index = try self.index(of: view)
         return try self.finish(original: record, view: view, index: index)
+    }
+
+    /// The event breaks a limit; its attributes may be readable all the same.
+    private func unacceptable(_ record: Record, _ code: String, _ message: String) -> PoisonReason {
+        let limits = JSONLimits(maxDepth: .max, maxBytes: .max, allowsDuplicateKeys: true)
+        guard let document = try? JSONDocument(bytes: record.bytes, range: record.value.range, limits: limits) else {
+            return PoisonReason(code: code, message: message)
+        }
+        return self.broken(StructuredEvent(record: record, document: document).readableAttributes, code, message)
     }
 }
 

@@ -78,8 +78,8 @@ package final class KafkaSource: CommandSource {
 
     package func wake() { self.consumer.wake() }
 
-    package func close() {
-        guard !self.consumer.close() else { return }
+    package func close(milliseconds: Int) {
+        guard !self.consumer.close(milliseconds: milliseconds) else { return }
         self.logger.warning("could not leave the group in time: it waits for the session's end instead")
     }
 

@@ -44,6 +44,8 @@ package final class Work: @unchecked Sendable {
     var entryIndex = -1
     /// The id of a record that is no readable command otherwise.
     var poisonID: String?
+    /// Why the record is no readable command; nil when it is one.
+    var poison: AttemptFailure?
     var attempt = 0
     /// Attempts made in this process, after those that the record's headers tell of.
     var attemptsHere = 0

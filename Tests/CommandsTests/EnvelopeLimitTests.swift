@@ -18,7 +18,7 @@ import Testing
         #expect(self.reader.poison(record(value: value)) == code)
     }
 
-    @Test(arguments: [(-1, nil), (0, nil), (1, "VALUE_TOO_LARGE")] as [(Int, String?)])
+    @Test(arguments: [(-1, nil), (0, nil), (1, "VALUE_TOO_LARGE c-1")] as [(Int, String?)])
     func theStructuredValue(excess: Int, code: String?) {
         let json = event()
         let filled = json + String(repeating: " ", count: 1_048_576 + excess - json.utf8.count)
@@ -81,7 +81,11 @@ import Testing
         #expect(reader.poison(record(extra: more)) == "TOO_MANY_HEADERS c-1")
     }
 
-    @Test(arguments: [(62, nil), (63, nil), (64, "BAD_STRUCTURED_EVENT")] as [(Int, String?)])
+    @Test(
+        arguments: [
+            (63, nil), (64, nil), (65, "JSON_TOO_DEEP c-1"), (511, "JSON_TOO_DEEP c-1"), (512, "JSON_TOO_DEEP"),
+        ]
+            as [(Int, String?)])
     func theDepthOfAnEvent(depth: Int, code: String?) {
         let nested = String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
         #expect(self.reader.poison(structured(event(#""data":\#(nested)"#))) == code)

@@ -64,7 +64,8 @@ import Testing
 
     @Test(arguments: [
         ("", "BAD_STRUCTURED_EVENT"), ("[]", "BAD_STRUCTURED_EVENT"), ("{", "BAD_STRUCTURED_EVENT"),
-        (#"{"id":"a","id":"b"}"#, "BAD_STRUCTURED_EVENT"), ("null", "BAD_STRUCTURED_EVENT"),
+        (#"{"id":"a","id":"b"}"#, "DUPLICATE_KEY"), (event(#""data":{"a":1,"a":2}"#), "DUPLICATE_KEY c-1"),
+        ("null", "BAD_STRUCTURED_EVENT"),
         (event("", without: "id"), "MISSING_ATTRIBUTE"), (event("", without: "type"), "MISSING_ATTRIBUTE c-1"),
         (event("", without: "source"), "MISSING_ATTRIBUTE c-1"),
         (event("", without: "specversion"), "MISSING_ATTRIBUTE c-1"),

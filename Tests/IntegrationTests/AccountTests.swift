@@ -33,9 +33,9 @@ extension IntegrationTests {
                 for (number, isKill) in troubles.enumerated() {
                     // Into the midst of it.
                     let part = Array(accounts.messages[sent..<(sent + share)])
+                    let goal = shop.journal.now.outcomes.count + Int.random(in: 0...(share / 3))
                     async let sending: Void = shop.send(part)
                     sent += share
-                    let goal = shop.journal.now.outcomes.count + Int.random(in: 0...(share / 3))
                     try await blocking {
                         try shop.journal.wait("work of round \(number)") { $0.outcomes.count >= goal }
                     }
@@ -51,7 +51,7 @@ extension IntegrationTests {
                     try await sending
                 }
                 try await shop.send(Array(accounts.messages[sent...]))
-                try await shop.waitForOutcomes(of: accounts.ids, seconds: 120)
+                try await shop.waitForOutcomes(of: accounts.ids, seconds: 300)
                 for worker in workers { #expect(try await shop.stop(worker) == 0, "\(worker.tail)") }
                 try await Self.check(accounts, shop)
             }

@@ -8,7 +8,7 @@ extension IntegrationTests {
         private func document(_ arguments: [String] = []) throws -> (text: String, root: JSONValue) {
             let program = try Program(
                 ["asyncapi"] + arguments, environment: ["ADJUTANT_TOPICS_DIRECTORY": Executable.quickTopics])
-            #expect(try program.waitForExit(seconds: 30) == 0, "\(program.tail)")
+            #expect(try program.waitForExit(seconds: 90) == 0, "\(program.tail)")
             #expect(program.errors.all == [])
             let text = program.output.all.joined(separator: "\n")
             return (text, try FastJSONDecoder().decode(JSONValue.self, from: Array(text.utf8)))

@@ -11,10 +11,11 @@ extension IntegrationTests {
         @Test("SIGKILL with a long command at the bottom: what finished above it is not run again")
         func finishedAbove() async throws {
             try await Lab.with { lab in
-                let worker = try lab.worker()
+                let settings = ["ADJUTANT_RETRY_TIMEOUT": "10m"]
+                let worker = try lab.worker(settings: settings)
                 let finished = (0..<200).map { "above-\($0)" }
                 try lab.sender.send(
-                    CommandMessage(id: "slow", key: "slow", data: #"{"durationMs":15000}"#), partition: 2)
+                    CommandMessage(id: "slow", key: "slow", data: #"{"durationMs":300000}"#), partition: 2)
                 for (index, id) in finished.enumerated() {
                     try lab.sender.send(CommandMessage(id: id, key: "key-\(index % 20)"), partition: 2)
                 }
@@ -26,7 +27,7 @@ extension IntegrationTests {
                 try Self.waitForMetadata(lab, partition: 2, covering: Array(1...200) + [202])
                 worker.killNow()
 
-                let next = try lab.worker()
+                let next = try lab.worker(settings: settings)
                 try lab.sender.send(CommandMessage(id: "marker", key: "marker"), partition: 2)
                 try lab.sender.flush()
                 try lab.journal.waitForOutcomes(of: ["marker"])
@@ -59,7 +60,7 @@ extension IntegrationTests {
                 let wanted = texts.indices.flatMap { partition in (4..<10).map { "m-\(partition)-\($0)" } }
                 try lab.journal.waitForOutcomes(of: Set(wanted))
                 worker.signal(SIGTERM)
-                #expect(try worker.waitForExit(seconds: 20) == 0)
+                #expect(try worker.waitForExit(seconds: 90) == 0)
                 #expect(try lab.journal.catchUp().outcomes.count == wanted.count)
                 let warnings = worker.errors.all.filter { $0.contains("metadata is not Adjutant's or is damaged") }
                 #expect(warnings.count == texts.count)
@@ -76,7 +77,7 @@ extension IntegrationTests {
         private static func waitForMetadata(_ lab: Lab, partition: Int32, covering offsets: [Int64]) throws {
             let consumer = try Self.consumer(lab)
             defer { consumer.close() }
-            let limit = Date(timeIntervalSinceNow: 20)
+            let limit = Date(timeIntervalSinceNow: 180)
             while Date() < limit {
                 let committed = try consumer.committed(
                     [KafkaPartition(topic: "lab.commands", partition: partition)], milliseconds: 5_000)

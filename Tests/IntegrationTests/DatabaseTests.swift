@@ -36,7 +36,7 @@ extension IntegrationTests {
 
         /// Waits until a worker waits for a lock inside a handler's transaction.
         private static func waitForWaiter(_ shop: Shop) async throws {
-            let limit = ContinuousClock.now + .seconds(20)
+            let limit = ContinuousClock.now + .seconds(180)
             while try await shop.query(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'adjutant'"
             ).only.get(0, as: Int.self) == 0 {
@@ -67,7 +67,7 @@ extension IntegrationTests {
                 holder.close()
                 let other = try await shop.worker("other")
                 defer { other.killNow() }
-                try await shop.waitForOutcomes(of: ["r"], seconds: 60)
+                try await shop.waitForOutcomes(of: ["r"])
                 frozen.signal(SIGCONT)
                 try await shop.send([Self.payment("q")])
                 try await shop.waitForOutcomes(of: ["q"])
@@ -91,9 +91,8 @@ extension IntegrationTests {
                 let holder = try await Self.hold("p", shop)
                 try await shop.send([Self.refund("r", of: "p")])
                 try await Self.waitForWaiter(shop)
-                let start = ContinuousClock.now
-                #expect(try await shop.stop(worker, seconds: 20) == 0, "\(worker.tail)")
-                #expect(ContinuousClock.now - start < .seconds(8), "\(worker.tail)")
+                // The lock is held until after that.
+                #expect(try await shop.stop(worker, seconds: 60) == 0, "\(worker.tail)")
                 try await holder.script("COMMIT")
                 holder.close()
                 #expect(try await Self.effects(shop, of: "p") == 0)
@@ -134,7 +133,7 @@ extension IntegrationTests {
                 defer { worker.killNow() }
                 try await blocking { try worker.waitForError("the database cannot be reached yet") }
                 try await shop.database.start()
-                _ = try await blocking { try worker.waitForOutput("ready", seconds: 60) }
+                _ = try await blocking { try worker.waitForOutput("ready") }
                 try await shop.send([Self.payment("p")])
                 try await shop.waitForOutcomes(of: ["p"])
                 #expect(try await shop.stop(worker) == 0, "\(worker.tail)")
@@ -151,7 +150,7 @@ extension IntegrationTests {
                 _ = try await shop.query("UPDATE adjutant.owners SET epoch = epoch + 1, worker = 'another'")
                 try await shop.send([Self.payment("p")])
                 try await blocking { try worker.waitForError("another worker owns a partition by the database") }
-                let code = try await blocking { try worker.waitForExit(seconds: 60) }
+                let code = try await blocking { try worker.waitForExit(seconds: 90) }
                 #expect(code == 1, "\(worker.tail)")
                 #expect(worker.errors.all.contains { $0.contains("owner") && $0.contains("another") })
                 let next = try await shop.worker("next")

@@ -48,7 +48,7 @@ extension IntegrationTests {
                         let program = try lab.startDlt(
                             command + ["--filter", filter, "-o", "json"], settings: settings)
                         defer { program.killNow() }
-                        let code = try program.waitForExit(seconds: 60)
+                        let code = try program.waitForExit(seconds: 90)
                         return DltResult(code: code, output: program.output.all, errors: program.errors.all)
                     }
                     let (quick, slow) = (try ask(index), try ask([:]))
@@ -124,7 +124,7 @@ extension IntegrationTests {
                     func messages(_ arguments: String...) throws -> Set<String> {
                         let program = try lab.startDlt(["list", "-o", "json"] + arguments, settings: index)
                         defer { program.killNow() }
-                        #expect(try program.waitForExit(seconds: 60) == 0, "\(program.tail)")
+                        #expect(try program.waitForExit(seconds: 90) == 0, "\(program.tail)")
                         let result = DltResult(code: 0, output: program.output.all, errors: [])
                         return Set(result.rows.compactMap { $0["message"] as? String })
                     }

@@ -54,14 +54,15 @@ extension IntegrationTests {
         @Test("Killed ten times and resumed: every letter is sent, and twice at most what was not confirmed")
         func killed() async throws {
             try await Lab.with(partitions: 4) { lab in
-                let (count, batch, kills) = (2000, 60, 10)
+                // Enough for all kills, however late each of them comes.
+                let (count, batch, kills) = (6000, 60, 10)
                 for index in 0..<count { try lab.park("c-\(index)", key: "k-\(index % 50)") }
                 try lab.park("other", code: "OTHER")
                 try lab.sender.flush()
                 let journal = try lab.toolJournal(["lab.commands"])
                 defer { journal.close() }
                 var program = try lab.startDlt([
-                    "replay", "--filter", "code=CODE", "--execute", "--reason", "kill", "--rate", "1500", "--batch",
+                    "replay", "--filter", "code=CODE", "--execute", "--reason", "kill", "--rate", "500", "--batch",
                     "\(batch)",
                 ])
                 var job = ""
@@ -74,7 +75,7 @@ extension IntegrationTests {
                     job = jobs.first?["id"] as? String ?? ""
                     program = try lab.startDlt(["jobs", "resume", job, "-o", "json"])
                 }
-                #expect(try program.waitForExit(seconds: 60) == 0, "\(program.tail)")
+                #expect(try program.waitForExit(seconds: 180) == 0, "\(program.tail)")
                 let end = DltResult(code: 0, output: program.output.all, errors: [])
                 #expect(end.count("sent") == count && end.rows.first?["state"] as? String == "finished")
                 let events = try journal.catchUp().events
@@ -108,7 +109,7 @@ extension IntegrationTests {
                     ["resolve", "c-1", "--result", "{}"],
                 ] {
                     let program = try lab.startDlt(arguments)
-                    #expect(try program.waitForExit(seconds: 30) == 0, "\(program.tail)")
+                    #expect(try program.waitForExit(seconds: 90) == 0, "\(program.tail)")
                 }
                 #expect(try lab.ends() == before)
                 let groups = try lab.dlt("groups", "-o", "json").rows
@@ -174,10 +175,10 @@ extension IntegrationTests {
                 try lab.sender.flush()
                 let journal = try lab.toolJournal(["lab.commands"])
                 defer { journal.close() }
-                let program = try lab.startDlt(["replay", "--execute", "--reason", "slow", "--rate", "40"])
+                let program = try lab.startDlt(["replay", "--execute", "--reason", "slow", "--rate", "15"])
                 try journal.wait("some commands") { $0.events.count >= 10 }
                 program.signal(SIGINT)
-                #expect(try program.waitForExit(seconds: 20) == 130, "\(program.tail)")
+                #expect(try program.waitForExit(seconds: 90) == 130, "\(program.tail)")
                 let hint = try #require(program.errors.all.first { $0.contains("dlt jobs resume") })
                 let job = try #require(
                     hint.split(whereSeparator: { " `".contains($0) }).first { $0.hasPrefix("replay-") })
@@ -208,7 +209,7 @@ extension IntegrationTests {
                 #expect(good.code == 0 && good.count("succeeded") == 30, "\(good.said)")
 
                 let program = try lab.startDlt([
-                    "replay", "--filter", "code=BAD", "--execute", "--reason", "slow", "--rate", "2", "-o", "json",
+                    "replay", "--filter", "code=BAD", "--execute", "--reason", "slow", "--rate", "1", "-o", "json",
                 ])
                 defer { program.killNow() }
                 try program.waitForError("job replay-")
@@ -220,7 +221,7 @@ extension IntegrationTests {
                 let second = try lab.dlt("replay", "--filter", "code=BAD", "--execute", "--reason", "too")
                 #expect(second.code == 4 && second.said.contains(job), "two at once are refused: \(second.said)")
                 #expect(try lab.dlt("jobs", "cancel", job, "--reason", "enough").code == 0)
-                #expect(try program.waitForExit(seconds: 20) == 2, "\(program.tail)")
+                #expect(try program.waitForExit(seconds: 90) == 2, "\(program.tail)")
                 #expect(try lab.dlt("jobs", "show", job, "-o", "json").rows.first?["state"] as? String == "cancelled")
                 #expect(try lab.dlt("jobs", "watch", job).code == 2)
                 #expect(try lab.dlt("jobs", "show", "replay-0").code == 3)
@@ -253,9 +254,9 @@ extension IntegrationTests {
                 for index in 0..<60 { try lab.park("c-\(index)", key: "k-\(index)") }
                 try lab.sender.flush()
                 let both = try (0..<2).map {
-                    try lab.startDlt(["replay", "--execute", "--reason", "number \($0)", "--rate", "20", "-o", "json"])
+                    try lab.startDlt(["replay", "--execute", "--reason", "number \($0)", "--rate", "8", "-o", "json"])
                 }
-                let codes = try both.map { try $0.waitForExit(seconds: 60) }.sorted()
+                let codes = try both.map { try $0.waitForExit(seconds: 90) }.sorted()
                 #expect(codes == [0, 4], "\(both.map(\.tail))")
                 let journal = try lab.toolJournal(["lab.commands"])
                 defer { journal.close() }
@@ -270,13 +271,13 @@ extension IntegrationTests {
                 try lab.sender.flush()
                 let journal = try lab.toolJournal(["lab.commands"])
                 defer { journal.close() }
-                let first = try lab.startDlt(["replay", "--execute", "--reason", "slow", "--rate", "20", "-o", "json"])
+                let first = try lab.startDlt(["replay", "--execute", "--reason", "slow", "--rate", "8", "-o", "json"])
                 try journal.wait("some commands") { $0.events.count >= 5 }
                 first.signal(SIGINT)
-                #expect(try first.waitForExit(seconds: 20) == 130)
+                #expect(try first.waitForExit(seconds: 90) == 130)
                 let job = try #require(try lab.dlt("jobs", "list", "-o", "json").rows.first?["id"] as? String)
                 let both = try (0..<2).map { _ in try lab.startDlt(["jobs", "resume", job, "-o", "json"]) }
-                let codes = try both.map { try $0.waitForExit(seconds: 60) }.sorted()
+                let codes = try both.map { try $0.waitForExit(seconds: 90) }.sorted()
                 // The slower one may also have seen the other at its first look.
                 #expect(codes == [0, 4], "\(both.map(\.tail))")
                 #expect(try lab.dlt("jobs", "show", job, "-o", "json").rows.first?["state"] as? String == "finished")

@@ -24,7 +24,7 @@ extension IntegrationTests {
             try trouble(worker)
             try lab.journal.waitForOutcomes(of: load.ids)
             worker.signal(SIGTERM)
-            #expect(try worker.waitForExit(seconds: 30) == 0, "\(worker.tail)")
+            #expect(try worker.waitForExit(seconds: 90) == 0, "\(worker.tail)")
             let found = Invariants(contents: try lab.journal.catchUp())
             found.nothingLost(load.ids)
             found.idsStable()
@@ -107,7 +107,7 @@ extension IntegrationTests {
                 broker.refuse(.offsetCommit, with: [.rebalanceInProgress])
                 try lab.journal.waitForOutcomes(of: load.ids)
                 worker.signal(SIGTERM)
-                #expect(try worker.waitForExit(seconds: 30) == 0)
+                #expect(try worker.waitForExit(seconds: 90) == 0)
                 try Self.expectNothingLeft(lab, after: Invariants(contents: try lab.journal.catchUp()))
             }
         }

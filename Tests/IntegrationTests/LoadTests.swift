@@ -12,7 +12,7 @@ extension IntegrationTests {
                 let first = try lab.worker()
                 try lab.journal.waitForOutcomes(of: load.ids)
                 first.signal(SIGTERM)
-                #expect(try first.waitForExit(seconds: 25) == 0)
+                #expect(try first.waitForExit(seconds: 90) == 0)
 
                 let once = try lab.journal.catchUp()
                 let found = Invariants(contents: once)

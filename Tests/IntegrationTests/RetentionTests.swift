@@ -22,7 +22,7 @@ extension IntegrationTests {
                 consumer.close()
 
                 let worker = try lab.startWorker()
-                #expect(try worker.waitForExit(seconds: 30) == 1)
+                #expect(try worker.waitForExit(seconds: 90) == 1)
                 let lines = worker.errors.all.filter { $0.hasPrefix("adjutant: ") }
                 #expect(lines.count == 1)
                 #expect(lines.first?.contains("never handled are gone") == true)

@@ -76,7 +76,7 @@ struct BadCall: Sendable, CustomTestStringConvertible {
                 ["--domain", "lab", "-X", "linger.ms=1"],
                 settings: ["ADJUTANT_KAFKA_PROPERTIES_GROUP_INSTANCE_ID": "one"])
             worker.signal(SIGTERM)
-            #expect(try worker.waitForExit(seconds: 40) == 0, "\(worker.tail)")
+            #expect(try worker.waitForExit(seconds: 90) == 0, "\(worker.tail)")
             #expect(
                 !worker.errors.all.contains { $0.contains(" warning ") || $0.contains(" error ") }, "\(worker.tail)")
         }
@@ -105,7 +105,7 @@ struct BadCall: Sendable, CustomTestStringConvertible {
                     "ADJUTANT_KAFKA_PROPERTIES_SASL_USERNAME": "me",
                     "ADJUTANT_KAFKA_PROPERTIES_SASL_PASSWORD": "canary-secret",
                 ])
-            let code = try program.waitForExit(seconds: 30)
+            let code = try program.waitForExit(seconds: 90)
             #expect([4, 5].contains(code))
             #expect(!program.tail.contains("canary-secret"))
             #expect(program.errors.all.filter { $0.hasPrefix("adjutant: ") }.count == 1)
@@ -115,7 +115,7 @@ struct BadCall: Sendable, CustomTestStringConvertible {
     private static func expectEnd(of call: BadCall) throws {
         let program = try Program(call.arguments, environment: call.environment)
         defer { program.killNow() }
-        #expect(try program.waitForExit(seconds: 30) == call.exit, "\(call.name): \(program.tail)")
+        #expect(try program.waitForExit(seconds: 90) == call.exit, "\(call.name): \(program.tail)")
         #expect(program.output.all == [], "\(call.name)")
         let lines = program.errors.all
         #expect(lines.count == 1, "\(call.name): \(lines)")

@@ -22,7 +22,7 @@ extension IntegrationTests {
                 let last = try lab.worker(["--concurrency", "200"])
                 try lab.journal.waitForOutcomes(of: load.ids, seconds: 300)
                 last.signal(SIGTERM)
-                #expect(try last.waitForExit(seconds: 30) == 0)
+                #expect(try last.waitForExit(seconds: 90) == 0)
 
                 let found = Invariants(contents: try lab.journal.catchUp())
                 found.nothingLost(load.ids)
@@ -59,7 +59,7 @@ extension IntegrationTests {
                     let slot = changes % 3
                     if let worker = slots[slot], slots.count(where: { $0 != nil }) > 1 {
                         worker.signal(SIGTERM)
-                        #expect(try worker.waitForExit(seconds: 30) == 0, "\(worker.tail)")
+                        #expect(try worker.waitForExit(seconds: 90) == 0, "\(worker.tail)")
                         slots[slot] = nil
                     } else if slots[slot] == nil {
                         slots[slot] = try lab.startWorker(["--concurrency", "40", "--name", "w\(slot)-\(changes)"])
@@ -75,7 +75,7 @@ extension IntegrationTests {
                 try lab.journal.waitForOutcomes(of: load.ids, seconds: 300)
                 for worker in slots.compactMap(\.self) {
                     worker.signal(SIGTERM)
-                    #expect(try worker.waitForExit(seconds: 30) == 0, "\(worker.tail)")
+                    #expect(try worker.waitForExit(seconds: 90) == 0, "\(worker.tail)")
                 }
                 let found = Invariants(contents: try lab.journal.catchUp())
                 found.nothingLost(load.ids)

@@ -50,7 +50,7 @@ package enum SourceConformance: String, CaseIterable, Sendable {
         case .aReleaseEndsThePause: try run.aReleaseEndsThePause()
         case .wakingAfterTheCloseIsHarmless: try run.begin()
         }
-        run.source.close()
+        run.source.close(milliseconds: 10_000)
         if self == .wakingAfterTheCloseIsHarmless { for _ in 0..<100 { run.source.wake() } }
     }
 }

@@ -141,16 +141,22 @@ extension Engine {
         var command: LedgerCommand?
         if let ledger = self.ledger {
             command = self.ledgerCommand(work)
-            if let command {
-                let finding = await ledger.look(command)
+            if let known = command {
+                let finding = await ledger.look(known)
                 // The database may have been away for long, and the command have expired meanwhile.
                 if case .run = preparation {
                     work.startedAt = self.clock.wall()
                     preparation = self.prepare(work, now: work.startedAt)
                 }
-                switch self.decide(finding, about: work, command, preparation) {
+                switch self.decide(finding, about: work, known, preparation) {
                 case .go(let decided): preparation = decided
-                case .resume(let progress): return await self.resume(work, progress, command: command, on: worker)
+                case .goUnrecorded(let decided):
+                    preparation = decided
+                    command = nil
+                    self.logger.warning(
+                        "a record that is no readable command has the id of another one: it is parked, not recorded",
+                        metadata: ["command.id": "\(known.envelope.id)", "origin": "\(known.origin)"])
+                case .resume(let progress): return await self.resume(work, progress, command: known, on: worker)
                 case .leave: return self.dispatcher.withLock { $0.abandoned(work) }
                 }
             }
@@ -201,6 +207,7 @@ extension Engine {
     /// Reads the envelope and finds the handler; says what becomes of a command that is not to run.
     func prepare(_ work: Work, now: Int64) -> Preparation {
         let domain = work.slot.domain
+        if let poison = work.poison { return .end(.failed(poison)) }
         if work.envelope == nil {
             do {
                 let envelope = try self.reader.read(work.record)
@@ -213,7 +220,9 @@ extension Engine {
             } catch {
                 work.poisonID = error.id
                 work.envelope = error.envelope
-                return .end(.failed(AttemptFailure(failureClass: .poison, code: error.code, message: error.message)))
+                let poison = AttemptFailure(failureClass: .poison, code: error.code, message: error.message)
+                work.poison = poison
+                return .end(.failed(poison))
             }
         }
         let envelope = work.envelope!

@@ -4,11 +4,9 @@ import Synchronization
 
 /// The way of a command when there is a database: looked up before it runs, recorded before its events are sent.
 extension Engine {
-    /// Nil for a record that is no readable command: its dead letter is all that there is to remember.
+    /// Nil for a record without a readable id or type: its dead letter is all that there is to remember.
     func ledgerCommand(_ work: Work) -> LedgerCommand? {
-        guard let envelope = work.envelope, work.poisonID == nil, envelope.has(.id), envelope.has(.type) else {
-            return nil
-        }
+        guard let envelope = work.envelope, envelope.isFilled(.id), envelope.isFilled(.type) else { return nil }
         let slot = work.slot
         return LedgerCommand(
             domain: slot.domain.names.rawValue, envelope: envelope, partition: slot.partition,
@@ -22,6 +20,8 @@ extension Engine {
     /// What is to happen by what the ledger knows.
     enum Decision {
         case go(Preparation)
+        /// The same, and nothing is recorded of it.
+        case goUnrecorded(Preparation)
         /// Its next attempt is recorded, and was perhaps never sent.
         case resume(LedgerProgress)
         /// It is left to the partition's next owner.
@@ -31,6 +31,11 @@ extension Engine {
     func decide(_ finding: LedgerFinding, about work: Work, _ command: LedgerCommand, _ preparation: Preparation)
         -> Decision
     {
+        // A record that is no readable command is parked whatever else there is under its id, and changes nothing there.
+        if work.poison != nil, let origin = finding.origin {
+            if origin != command.origin { return .goUnrecorded(preparation) }
+            if case .begun = finding { return .go(preparation) }
+        }
         switch finding {
         case .fresh: return .go(preparation)
         case .begun(let progress): return self.decide(progress, about: work, command, preparation)
@@ -207,5 +212,16 @@ extension Engine {
             command: command, state: state, failure: failure, output: bytes, attempt: attempt,
             worker: self.settings.worker, receivedAt: work.receivedAt, startedAt: work.startedAt,
             finishedAt: work.finishedAt, due: due)
+    }
+}
+
+extension LedgerFinding {
+    /// Of the record that the ledger knows the command by.
+    fileprivate var origin: RecordOrigin? {
+        switch self {
+        case .begun(let progress): progress.origin
+        case .finished(let outcome): outcome.origin
+        case .fresh, .cancelled, .over: nil
+        }
     }
 }

@@ -201,24 +201,30 @@ extension Engine {
             self.logger.warning("the grace period is over: commands that still run will run again elsewhere")
         }
         self.dropParked(&state, of: nil)
-        self.end(&state, commitWithin: max(1_000_000, deadline - now))
+        self.end(&state, deadline: deadline, now: now)
         return true
     }
 
-    private func end(_ state: inout IntakeState, commitWithin: Int64) {
+    /// The last commit and the leave, each of which waits for brokers that may be away: by the deadline, monotonic
+    /// microseconds, unless hardly any time is left.
+    private func end(_ state: inout IntakeState, deadline: Int64, now: Int64) {
+        let timeToLeave: Int64 = 3_000_000
+        // Brokers take real time, whatever the engine's clock says.
+        let realDeadline = EngineClock.system.monotonic() + max(0, deadline - now)
         let idle = self.dispatcher.withLock { dispatcher in
             dispatcher.phase = .stopped
             defer { dispatcher.idle.removeAll() }
             return dispatcher.idle
         }
         for continuation in idle { continuation.resume(returning: nil) }
-        self.commitSynchronously(nil, within: commitWithin)
+        self.commitSynchronously(nil, within: max(1_000_000, deadline - now - timeToLeave))
         let partitions = self.dispatcher.withLock { Array($0.slots.keys) }
         self.dispatcher.withLock { $0.remove(partitions) }
         // The group still waits for the answer to a revoke, and leaving it would wait for that too.
         for revoke in state.revoking { try? self.source.release(revoke.partitions) }
         state.revoking.removeAll()
-        self.source.close()
+        let left = realDeadline - EngineClock.system.monotonic()
+        self.source.close(milliseconds: Int(min(10_000_000, max(timeToLeave, left)) / 1000))
         // First those who send, as far as they can be stopped.
         self.executor.stop(milliseconds: 200)
         self.ledger?.close()

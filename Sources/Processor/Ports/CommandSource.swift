@@ -121,8 +121,8 @@ package protocol CommandSource: AnyObject, Sendable {
     func end(of partition: TopicPartition, isPaused: Bool) -> Int64?
     /// Makes a waiting ``poll(milliseconds:limit:into:)`` return; from any thread.
     func wake()
-    /// Leaves the group and lets go of everything.
-    func close()
+    /// Leaves the group and lets go of everything; what takes longer is left to the group's session timeout.
+    func close(milliseconds: Int)
 }
 
 extension CommandSource {

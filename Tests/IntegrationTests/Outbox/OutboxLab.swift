@@ -29,7 +29,8 @@ final class OutboxLab: Sendable {
     static func with<Result>(
         topics: [(name: String, partitions: Int)] = [("out", 16)], _ body: (OutboxLab) async throws -> Result
     ) async throws -> Result {
-        let server = try await PostgresServer.start(#require(Self.programs), settings: ["max_connections": "40"])
+        let server = try await PostgresServer.start(
+            #require(Self.programs), settings: ["max_connections": "40", "fsync": "off"])
         do {
             let database = try await PostgresConnection.connect(
                 PostgresConfiguration(url: server.url), logger: .silent)
@@ -105,7 +106,7 @@ final class OutboxLab: Sendable {
         let environment = ["ADJUTANT_DATABASE_URL": self.server.url]
         return try await blocking {
             let program = try Program(["outbox"] + arguments, environment: environment)
-            let code = try program.waitForExit(seconds: 60)
+            let code = try program.waitForExit(seconds: 90)
             guard code == exit else { throw HarnessError("exit \(code) where \(exit) was expected: \(program.tail)") }
             return program.output.all
         }
@@ -134,7 +135,7 @@ final class OutboxLab: Sendable {
 
     /// Waits until a query's only value holds.
     func wait(
-        _ what: String, seconds: Double = 30, until condition: () async throws -> Bool
+        _ what: String, seconds: Double = 180, until condition: () async throws -> Bool
     ) async throws {
         let limit = ContinuousClock.now + .seconds(seconds)
         while try await !condition() {

@@ -26,7 +26,7 @@ struct OutboxPutTests {
                     kafka.sender.close()
                 }
                 let worker = try kafka.worker(settings: ["ADJUTANT_DATABASE_URL": url, "ADJUTANT_OUTBOX_LEASE": "2s"])
-                try kafka.journal.waitForOutcomes(of: ["create-order-7"], seconds: 30)
+                try kafka.journal.waitForOutcomes(of: ["create-order-7"])
                 let event = try #require(kafka.journal.now.outcomes["create-order-7"]?.first)
                 #expect(event.type == "lab.run.succeeded")
                 #expect(event.key == "order-7")
@@ -34,11 +34,11 @@ struct OutboxPutTests {
                 #expect(event.header("ce_actor") == "jo")
                 #expect((event.data["echo"] as? [String: Any])?["order"] as? String == "order-7")
                 // The records of the other examples.
-                try kafka.journal.wait("the other records", seconds: 30) { contents in
+                try kafka.journal.wait("the other records") { contents in
                     contents.events.filter { $0.topic == "lab.audit" && $0.type.isEmpty }.count >= 4
                 }
                 worker.signal(SIGTERM)
-                #expect(try worker.waitForExit(seconds: 30) == 0)
+                #expect(try worker.waitForExit(seconds: 90) == 0)
             }
             #expect(try await lab.left() == 0)
             try await self.writesAsRole(lab)
@@ -144,7 +144,7 @@ struct OutboxPutTests {
                 try await blocking {
                     let program = try Program(
                         ["outbox", "status"] + arguments, environment: ["ADJUTANT_DATABASE_URL": url])
-                    return (try program.waitForExit(seconds: 30), program.output.all)
+                    return (try program.waitForExit(seconds: 90), program.output.all)
                 }
             }
             let before = try await status(["-o", "jsonl"])

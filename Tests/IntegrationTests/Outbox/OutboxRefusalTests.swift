@@ -93,10 +93,10 @@ struct OutboxRefusalTests {
                     try await lab.wait("the first events") { witness.distinct == 100 }
                     lab.broker.refuse(.produce, with: [.messageTooLarge])
                     try await lab.put("out", keys: 100, from: 1, count: 19)
-                    try await lab.wait("all events", seconds: 60) { witness.distinct == 2000 }
+                    try await lab.wait("all events") { witness.distinct == 2000 }
                     lab.broker.refuse(.produce, with: [.topicAuthorizationFailed])
                     try await lab.put("out", keys: 100, from: 20, count: 10)
-                    try await lab.wait("all events", seconds: 60) { witness.distinct == 3000 }
+                    try await lab.wait("all events") { witness.distinct == 3000 }
                     try await lab.wait("an empty outbox") { try await lab.left() == 0 }
                 }
                 #expect(witness.now.faults.isEmpty)

@@ -22,7 +22,8 @@ final class RecordsLab: Sendable {
         _ body: @escaping @Sendable (RecordsLab) throws -> Result
     ) async throws -> Result {
         let server = try await PostgresServer.start(
-            #require(PostgresPrograms.find()), settings: ["max_connections": "100", "track_commit_timestamp": "on"])
+            #require(PostgresPrograms.find()),
+            settings: ["max_connections": "100", "track_commit_timestamp": "on", "fsync": "off"])
         do {
             let result = try await Lab.with(partitions: 8) { lab in
                 try body(RecordsLab(lab: lab, server: server))
@@ -90,7 +91,7 @@ final class RecordsLab: Sendable {
     @discardableResult
     func tool(_ arguments: String..., exit: Int32 = 0) throws -> [String] {
         let program = try Program(arguments, environment: self.environment)
-        let code = try program.waitForExit(seconds: 60)
+        let code = try program.waitForExit(seconds: 90)
         guard code == exit else { throw HarnessError("exit \(code) where \(exit) was expected: \(program.tail)") }
         return program.output.all
     }
@@ -98,7 +99,7 @@ final class RecordsLab: Sendable {
     /// Runs the tool, which prints one JSON object.
     func object(_ arguments: String...) throws -> [String: Any] {
         let program = try Program(arguments, environment: self.environment)
-        let code = try program.waitForExit(seconds: 60)
+        let code = try program.waitForExit(seconds: 90)
         guard code == 0, let line = program.output.all.first,
             let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
         else { throw HarnessError("no object, exit \(code): \(program.tail)") }

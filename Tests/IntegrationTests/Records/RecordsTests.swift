@@ -23,7 +23,7 @@ extension IntegrationTests {
                         "batches", "send", "--domain", "lab", "--name", "import", "--type", "lab.run", "--from-file",
                         file.path
                     ).first)
-                try records.lab.journal.wait("the batch's completion", seconds: 60) { contents in
+                try records.lab.journal.wait("the batch's completion") { contents in
                     contents.events.contains { $0.type == "adjutant.batch.completed" }
                 }
                 let batch = try records.object("batches", "show", id, "-o", "json")
@@ -80,7 +80,7 @@ extension IntegrationTests {
                     #expect(outcomes[id]?.first?.data["class"] as? String == "cancelled")
                     #expect(try records.object("commands", "show", id, "-o", "json")["state"] as? String == "cancelled")
                 }
-                try records.lab.journal.wait("the batch's completion", seconds: 30) { contents in
+                try records.lab.journal.wait("the batch's completion") { contents in
                     contents.events.contains { $0.type == "adjutant.batch.completed" }
                 }
                 let shown = try records.object("batches", "show", batch, "-o", "json")
@@ -123,7 +123,7 @@ extension IntegrationTests {
                         """, [.int(count), .text(apart)])
                 }
                 if kills {
-                    try records.lab.journal.wait("the first of them", seconds: 60) { $0.outcomes.count >= count / 6 }
+                    try records.lab.journal.wait("the first of them") { $0.outcomes.count >= count / 6 }
                     workers.removeFirst().killNow()
                 }
                 try records.lab.journal.wait("all of them", seconds: 180) { $0.outcomes.count >= count }
@@ -177,7 +177,7 @@ extension IntegrationTests {
                     ).first)
                 try records.tool(
                     "schedules", "add", "--domain", "lab", "--type", "x.y", "--in", "1h", "--name", "once", exit: 4)
-                try records.lab.journal.wait("its command", seconds: 30) { !$0.outcomes.isEmpty }
+                try records.lab.journal.wait("its command") { !$0.outcomes.isEmpty }
                 let event = try #require(records.lab.journal.now.outcomes.values.first?.first)
                 #expect(event.data["echo"] as? Int == 7)
                 #expect(event.header("ce_scheduleid") == id)

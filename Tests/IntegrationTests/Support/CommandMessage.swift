@@ -58,7 +58,7 @@ struct Load: Sendable {
     }
 
     func message(_ index: Int) -> CommandMessage {
-        let duration = self.hasLongTail && index >= self.count - 20 ? "2000" : self.duration
+        let duration = self.hasLongTail && index >= self.count - 20 ? "5000" : self.duration
         let wait = duration.map { #","durationMs":\#($0)"# } ?? ""
         return CommandMessage(
             id: self.id(index), key: "\(self.name)-key-\(index % self.keys)",

@@ -29,7 +29,7 @@ extension Lab {
     func dlt(_ arguments: String..., settings: [String: String] = [:]) throws -> DltResult {
         let program = try self.startDlt(arguments, settings: settings)
         defer { program.killNow() }
-        let code = try program.waitForExit(seconds: 60)
+        let code = try program.waitForExit(seconds: 90)
         return DltResult(code: code, output: program.output.all, errors: program.errors.all)
     }
 

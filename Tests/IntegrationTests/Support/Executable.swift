@@ -15,13 +15,15 @@ enum Executable {
 
     /// Declarations like those of `Topics/`, with `lab.retry.1s` in place of `lab.retry.5s`: tests wait less.
     static let quickTopics: String = {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("adjutant-topics-\(getpid())")
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "adjutant-topics-\(UUID().uuidString)")
         let source = Self.packageRoot.appendingPathComponent("Topics/lab.yaml")
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             let text = try String(contentsOf: source, encoding: .utf8)
             try text.replacing("lab.retry.5s", with: "lab.retry.1s")
                 .write(to: folder.appendingPathComponent("lab.yaml"), atomically: true, encoding: .utf8)
+            atexit { try? FileManager.default.removeItem(atPath: Executable.quickTopics) }
         } catch {
             fatalError("the topic declarations of the tests cannot be written: \(error)")
         }

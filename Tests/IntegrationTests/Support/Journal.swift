@@ -83,7 +83,7 @@ final class Journal: @unchecked Sendable {
     }
 
     /// Waits until the condition holds for what was read.
-    func wait(_ what: String, seconds: Double = 60, until condition: (Contents) -> Bool) throws {
+    func wait(_ what: String, seconds: Double = 180, until condition: (Contents) -> Bool) throws {
         let limit = Date(timeIntervalSinceNow: seconds)
         try self.condition.withLock {
             while !condition(self.contents) {
@@ -97,7 +97,7 @@ final class Journal: @unchecked Sendable {
     }
 
     /// Reads up to the topics' ends as they are now, and returns everything.
-    func catchUp(seconds: Double = 30) throws -> Contents {
+    func catchUp(seconds: Double = 180) throws -> Contents {
         var ends: [(KafkaPartition, Int64)] = []
         for partition in self.partitions {
             let high = try self.consumer.watermarks(
@@ -123,7 +123,7 @@ final class Journal: @unchecked Sendable {
 
 extension Journal {
     /// Waits until each of the commands has an outcome.
-    func waitForOutcomes(of ids: Set<String>, seconds: Double = 60) throws {
+    func waitForOutcomes(of ids: Set<String>, seconds: Double = 180) throws {
         var missing = ids
         try self.wait("outcomes of \(ids.count) commands", seconds: seconds) { contents in
             guard contents.outcomes.count >= ids.count else { return false }

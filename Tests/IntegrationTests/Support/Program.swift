@@ -48,7 +48,8 @@ final class Program: @unchecked Sendable {
         if self.exit.code != nil { Leftovers.remove(self.pid) }
     }
 
-    func signal(_ number: Int32) { kill(self.pid, number) }
+    /// Nothing once it has ended: its number may be another process's by then.
+    func signal(_ number: Int32) { if self.exit.code == nil { kill(self.pid, number) } }
 
     /// Waits for the end: the exit code, or 128 and the signal that ended the process.
     func waitForExit(seconds: Double) throws -> Int32 {
@@ -70,7 +71,7 @@ final class Program: @unchecked Sendable {
         _ = try? self.waitForExit(seconds: 10)
     }
 
-    func waitForOutput(_ text: String, seconds: Double = 30) throws -> String {
+    func waitForOutput(_ text: String, seconds: Double = 180) throws -> String {
         guard let line = self.output.wait(for: text, seconds: seconds) else {
             // What ended without a word here said why there.
             self.errors.waitForEnd(seconds: 1)
@@ -79,7 +80,7 @@ final class Program: @unchecked Sendable {
         return line
     }
 
-    func waitForError(_ text: String, seconds: Double = 30) throws {
+    func waitForError(_ text: String, seconds: Double = 180) throws {
         guard self.errors.wait(for: text, seconds: seconds) != nil else {
             throw HarnessError("nothing said of “\(text)” within \(seconds) s: \(self.tail)")
         }

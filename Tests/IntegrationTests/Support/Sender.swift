@@ -49,7 +49,7 @@ final class Sender: Sendable {
     }
 
     /// Waits until the broker has everything.
-    func flush(seconds: Double = 30) throws {
+    func flush(seconds: Double = 180) throws {
         let limit = Date(timeIntervalSinceNow: seconds)
         while self.producer.outstanding > 0 {
             guard Date() < limit else { throw HarnessError("commands could not be sent within \(seconds) s") }

@@ -29,20 +29,20 @@ extension Lab {
     func outcome(of message: CommandMessage, partition: Int32 = -1) throws -> Event {
         try self.sender.send(message, partition: partition)
         try self.sender.flush()
-        try self.journal.waitForOutcomes(of: [message.id], seconds: 30)
+        try self.journal.waitForOutcomes(of: [message.id])
         guard let event = self.journal.now.outcomes[message.id]?.first else { throw HarnessError("no outcome") }
         return event
     }
 
     /// Waits for the record of a command on the dead-letter topic.
     func deadLetter(_ what: String, where matches: @escaping (Event) -> Bool) throws -> Event {
-        try self.journal.wait("dead letter of \(what)", seconds: 30) { $0.deadLetters.contains(where: matches) }
+        try self.journal.wait("dead letter of \(what)") { $0.deadLetters.contains(where: matches) }
         return self.journal.now.deadLetters.first(where: matches)!
     }
 
     /// Waits for audit events of a command, of the kinds named, in any order.
     func audits(of id: String, _ kinds: [String]) throws -> [Event] {
-        try self.journal.wait("audit of \(id)", seconds: 30) {
+        try self.journal.wait("audit of \(id)") {
             Set(kinds).isSubset(of: ($0.audits[id] ?? []).map(\.auditKind))
         }
         return self.journal.now.audits[id] ?? []

@@ -28,7 +28,8 @@ final class Shop: Sendable {
         partitions: Int = 16, settings: [String: String] = [:], _ body: (Shop) async throws -> Result
     ) async throws -> Result {
         guard let programs = PostgresPrograms.find() else { throw HarnessError(Self.hint) }
-        let database = try await PostgresServer.start(programs, settings: settings)
+        let database = try await PostgresServer.start(
+            programs, settings: settings.merging(["fsync": "off"]) { own, _ in own })
         do {
             let shop = try await blocking { try Shop(database: database, partitions: partitions) }
             let result: Swift.Result<Result, any Error>
@@ -56,7 +57,7 @@ final class Shop: Sendable {
         let variables = environment
         return try await blocking {
             let worker = try Program(arguments, environment: variables)
-            if waiting { _ = try worker.waitForOutput("ready", seconds: 60) }
+            if waiting { _ = try worker.waitForOutput("ready") }
             return worker
         }
     }
@@ -68,12 +69,12 @@ final class Shop: Sendable {
         }
     }
 
-    func waitForOutcomes(of ids: Set<String>, seconds: Double = 60) async throws {
+    func waitForOutcomes(of ids: Set<String>, seconds: Double = 180) async throws {
         try await blocking { try self.journal.waitForOutcomes(of: ids, seconds: seconds) }
     }
 
     /// Stops a worker cleanly, and returns its exit code.
-    func stop(_ worker: Program, seconds: Double = 30) async throws -> Int32 {
+    func stop(_ worker: Program, seconds: Double = 90) async throws -> Int32 {
         try await blocking {
             worker.signal(SIGTERM)
             return try worker.waitForExit(seconds: seconds)

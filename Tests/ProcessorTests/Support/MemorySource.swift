@@ -161,5 +161,5 @@ final class MemorySource: CommandSource, @unchecked Sendable {
 
     func wake() { self.locked { self.isWoken = true } }
 
-    func close() { self.log.update { $0.isClosed = true } }
+    func close(milliseconds: Int) { self.log.update { $0.isClosed = true } }
 }
