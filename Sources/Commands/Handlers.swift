@@ -80,6 +80,17 @@ package final class HandlerEntry: Sendable {
         self.run = other.run
     }
 
+    /// Whether the span spells the type.
+    fileprivate func isNamed(_ bytes: [UInt8], _ span: ByteSpan) -> Bool {
+        guard Int(span.count) == self.typeBytes.count else { return false }
+        return bytes.withUnsafeBufferPointer { bytes in
+            self.typeBytes.withUnsafeBufferPointer { type in
+                for index in type.indices where type[index] != bytes[Int(span.start) + index] { return false }
+                return true
+            }
+        }
+    }
+
     /// The same handler under another policy.
     func with(policy: CommandPolicy) -> HandlerEntry { HandlerEntry(self, policy: policy) }
 
@@ -104,22 +115,32 @@ package final class HandlerEntry: Sendable {
 /// All handlers of a domain, found by the bytes of a record's type.
 package struct HandlerRegistry: Sendable {
     package private(set) var entries: [HandlerEntry]
-    private let byHash: [UInt64: Int]
+    /// Places of the entries, by hash: open addressing, at most half full; -1 where there is none.
+    private let table: [Int32]
 
     package init(entries: [HandlerEntry]) {
         self.entries = entries
-        var table: [UInt64: Int] = [:]
+        var size = 8
+        while size < entries.count * 2 { size *= 2 }
+        var table = [Int32](repeating: -1, count: size)
         for (index, entry) in entries.enumerated() {
-            // Two names with one hash would be a chance of 2^-64; the byte comparison in `find` keeps even that safe.
-            table[Self.hash(entry.typeBytes, ByteSpan(start: 0, count: entry.typeBytes.count))] = index
+            var place = Self.hash(entry.typeBytes, ByteSpan(start: 0, count: entry.typeBytes.count)) & (size - 1)
+            while table[place] >= 0 { place = (place + 1) & (size - 1) }
+            table[place] = Int32(index)
         }
-        self.byHash = table
+        self.table = table
     }
 
     /// The index of the handler for the type that the span spells.
     package func find(_ bytes: [UInt8], _ span: ByteSpan) -> Int? {
-        guard let index = self.byHash[Self.hash(bytes, span)] else { return nil }
-        return self.entries[index].typeBytes.elementsEqual(bytes[span.range]) ? index : nil
+        let mask = self.table.count - 1
+        var place = Self.hash(bytes, span) & mask
+        while self.table[place] >= 0 {
+            let index = Int(self.table[place])
+            if self.entries[index].isNamed(bytes, span) { return index }
+            place = (place + 1) & mask
+        }
+        return nil
     }
 
     package func find(_ type: String) -> Int? {
@@ -136,9 +157,9 @@ package struct HandlerRegistry: Sendable {
     }
 
     /// FNV-1a, 64 bits.
-    private static func hash(_ bytes: [UInt8], _ span: ByteSpan) -> UInt64 {
+    private static func hash(_ bytes: [UInt8], _ span: ByteSpan) -> Int {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for position in span.range { hash = (hash ^ UInt64(bytes[position])) &* 0x100_0000_01b3 }
-        return hash
+        return Int(truncatingIfNeeded: hash ^ hash >> 32)
     }
 }

@@ -1,9 +1,13 @@
+import JSONCoding
+
 /// A record being written: one growing buffer, reused from record to record.
 package struct OutgoingRecord: Sendable {
     package private(set) var bytes: [UInt8] = []
     package private(set) var headers: [HeaderSpan] = []
     package private(set) var key: ByteSpan = .null
     package private(set) var value: ByteSpan = .null
+    /// For the times that are written into the records.
+    package var face = RFC3339.Face()
 
     package init() {}
 
@@ -17,6 +21,11 @@ package struct OutgoingRecord: Sendable {
 
     package mutating func setKey(_ bytes: some Collection<UInt8>) { self.key = self.put(bytes) }
     package mutating func setValue(_ bytes: some Collection<UInt8>) { self.value = self.put(bytes) }
+
+    /// The same for what is set most, without the detour of generic code.
+    package mutating func setValue(_ bytes: [UInt8]) {
+        self.value = self.put(bytes, ByteSpan(start: 0, count: bytes.count))
+    }
 
     package mutating func setKey(of record: Record) {
         if !record.key.isNull { self.key = self.put(of: record, record.key) }
@@ -154,7 +163,7 @@ package struct OutgoingRecord: Sendable {
 }
 
 /// Headers laid out once, for the many records that share them.
-package struct HeaderBlock: Sendable {
+package final class HeaderBlock: Sendable {
     fileprivate let bytes: [UInt8]
     fileprivate let headers: [HeaderSpan]
 

@@ -179,6 +179,8 @@ package final class PartitionSlot: @unchecked Sendable {
     let partition: TopicPartition
     let domain: ProcessedDomain
     let isRetry: Bool
+    /// Of the ids of its lanes: the same for all topics of the domain.
+    let laneSeed: Int
     let surroundings: ContextSurroundings
     /// In which the worker owns the partition by the ledger; set before the partition's first record is taken.
     var ledgerEpoch: Int64 = 0
@@ -228,6 +230,10 @@ package final class PartitionSlot: @unchecked Sendable {
         self.partition = partition
         self.domain = domain
         self.isRetry = partition.topic != domain.names.commandsTopic
+        var hasher = Hasher()
+        hasher.combine(domain.names)
+        hasher.combine(partition.partition)
+        self.laneSeed = hasher.finalize()
         self.epoch = epoch
         self.progress = progress
         self.start = progress.base

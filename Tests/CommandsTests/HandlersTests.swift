@@ -1,5 +1,6 @@
-import Commands
 import Testing
+
+@testable import Commands
 
 /// From the data's bytes to the output's, through the registry.
 @Suite struct HandlersTests {
@@ -125,5 +126,18 @@ import Testing
         }
         #expect(registry.entries[0].policy.retry.attempts == 9)
         #expect(registry.find("order.place") == 0)
+    }
+
+    /// More types than the table has places at first, and names that are parts of each other.
+    @Test(arguments: [0, 1, 4, 5, 100, 1000]) func everyTypeIsFoundAndNoOther(count: Int) throws {
+        let policy = CommandPolicy()
+        let entries = (0..<count).map { index in
+            HandlerEntry(type: CommandType("a.\(index)"), policy: policy) { (_: PlaceOrder, _: CommandContext) in
+                PlaceOrder.Output(total: 0)
+            }
+        }
+        let registry = HandlerRegistry(entries: entries)
+        for index in 0..<count { #expect(registry.find("a.\(index)") == index) }
+        for name in ["", "a", "a.", "a.\(count)", "b.0", "a.00", "a.0 "] { #expect(registry.find(name) == nil) }
     }
 }

@@ -126,6 +126,63 @@ import Testing
         #expect(try text([Careless()]) == #"[{"b":1,"c":[3]}]"#)
     }
 
+    /// The memory of an encoding is used again: never while somebody can still write to it.
+    @Test func aKeptEncoderWritesToNobodyElses() throws {
+        final class Keeper: Encodable {
+            var container: (any UnkeyedEncodingContainer)?
+            func encode(to encoder: any Encoder) throws {
+                var container = encoder.unkeyedContainer()
+                try container.encode("kept")
+                self.container = container
+            }
+        }
+        let keeper = Keeper()
+        #expect(try self.text(keeper) == #"["kept"]"#)
+        struct Other: Encodable {
+            let keeper: Keeper
+            func encode(to encoder: any Encoder) throws {
+                var container = encoder.unkeyedContainer()
+                try container.encode(1)
+                try? keeper.container?.encode("late")
+                try container.encode(2)
+            }
+        }
+        #expect(try self.text(Other(keeper: keeper)) == "[1,2]")
+    }
+
+    @Test func oneFailsAndTheNextOneIsWhole() async throws {
+        struct Failing: Encodable {
+            func encode(to encoder: any Encoder) throws {
+                var container = encoder.unkeyedContainer()
+                try container.encode([1, 2])
+                throw CancellationError()
+            }
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for task in 0..<8 {
+                group.addTask {
+                    for round in 0..<500 {
+                        if round % 3 == 0 { _ = try? FastJSONEncoder().encode(Failing()) }
+                        let value = ["task": [task, round], "long": Array(repeating: round, count: round)]
+                        let bytes = try FastJSONEncoder().encode(value)
+                        let read = try FastJSONDecoder().decode([String: [Int]].self, from: bytes)
+                        #expect(read == value)
+                        // One encoding within another.
+                        #expect(try FastJSONEncoder().encode(Nested()) == Array(#"["[1]",1]"#.utf8))
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        struct Nested: Encodable {
+            func encode(to encoder: any Encoder) throws {
+                var container = encoder.unkeyedContainer()
+                try container.encode(String(decoding: FastJSONEncoder().encode([1]), as: UTF8.self))
+                try container.encode(1)
+            }
+        }
+    }
+
     @Test func emptyValues() throws {
         struct Nothing: Encodable { func encode(to encoder: any Encoder) throws {} }
         struct Empty: Encodable {}

@@ -44,6 +44,24 @@ import Testing
         }
     }
 
+    @Test func aFaceWritesWhatOthersWrite() {
+        var random = SeededRandom(seed: 11)
+        var face = RFC3339.Face()
+        var moments: [Int64] = [.min, -1, 0, 1, 999_999, 1_000_000, 0, RFC3339.latest, .max, -1, 0]
+        for _ in 0..<2000 {
+            let start = Int64.random(in: -1_000_000_000_000...4_000_000_000_000_000, using: &random)
+            // Mostly in one second, forwards and backwards.
+            for _ in 0..<5 { moments.append(start + Int64.random(in: -700_000...700_000, using: &random)) }
+        }
+        for moment in moments {
+            for precision in [RFC3339.Precision.milliseconds, .microseconds] {
+                var bytes: [UInt8] = []
+                face.append(moment, precision: precision, to: &bytes)
+                #expect(String(decoding: bytes, as: UTF8.self) == RFC3339.format(moment, precision: precision))
+            }
+        }
+    }
+
     @Test func formats() {
         #expect(RFC3339.format(0) == "1970-01-01T00:00:00.000Z")
         #expect(RFC3339.format(-1, precision: .microseconds) == "1969-12-31T23:59:59.999999Z")

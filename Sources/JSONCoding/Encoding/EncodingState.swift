@@ -47,6 +47,19 @@ final class EncodingState {
     /// What went wrong where nothing could be thrown.
     var failure: EncodingError?
 
+    /// As it was when it was made, with its memory kept.
+    func reset() {
+        buffer.truncate(to: 0)
+        stack.removeAll(keepingCapacity: true)
+        closed.removeAll(keepingCapacity: true)
+        members.removeAll(keepingCapacity: true)
+        topID = 0
+        topIsEmpty = true
+        topIsSorted = false
+        lastID = 0
+        failure = nil
+    }
+
     func nextID() -> Int {
         lastID &+= 1
         return lastID

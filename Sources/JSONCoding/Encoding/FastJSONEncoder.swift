@@ -9,16 +9,19 @@ public struct FastJSONEncoder: Sendable {
     /// Appends a value to a buffer, which stays as it was on failure; throws `EncodingError`, among others for numbers
     /// which are not finite, or what the value itself throws.
     public func encode<T: Encodable>(_ value: T, into buffer: inout [UInt8]) throws {
-        let state = EncodingState()
+        var state = EncodingStatePool.shared.take()
         try state.encodeRoot(value)
         buffer.append(contentsOf: state.buffer.bytes)
+        EncodingStatePool.shared.give(back: &state)
     }
 
     /// The bytes of a value; throws `EncodingError`, among others for numbers which are not finite, or what the value
     /// itself throws.
     public func encode<T: Encodable>(_ value: T) throws -> [UInt8] {
-        let state = EncodingState()
+        var state = EncodingStatePool.shared.take()
         try state.encodeRoot(value)
-        return Array(state.buffer.bytes)
+        let bytes = Array(state.buffer.bytes)
+        EncodingStatePool.shared.give(back: &state)
+        return bytes
     }
 }

@@ -104,6 +104,12 @@ public struct JSONWriter: Sendable {
     }
 
     /// Writes a whole number.
+    public mutating func int(_ value: Int) {
+        comma()
+        JSONText.append(value, to: &bytes)
+    }
+
+    /// Writes a whole number.
     public mutating func int(_ value: some FixedWidthInteger) {
         comma()
         JSONText.append(value, to: &bytes)
@@ -138,6 +144,16 @@ public struct JSONWriter: Sendable {
         comma()
         bytes.append(UInt8(ascii: "\""))
         RFC3339.append(microseconds, precision: precision, to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// The same, by way of a clock face, for moments that mostly lie close together.
+    public mutating func timestamp(
+        _ microseconds: Int64, precision: RFC3339.Precision = .milliseconds, on face: inout RFC3339.Face
+    ) {
+        comma()
+        bytes.append(UInt8(ascii: "\""))
+        face.append(microseconds, precision: precision, to: &bytes)
         bytes.append(UInt8(ascii: "\""))
     }
 

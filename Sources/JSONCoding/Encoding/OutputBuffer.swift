@@ -1,7 +1,7 @@
 /// A growing run of bytes with the identity of an object, so that encoders can share it at little cost.
 final class OutputBuffer: ByteSink {
     private var base: UnsafeMutablePointer<UInt8>
-    private var capacity: Int
+    private(set) var capacity: Int
     private(set) var count = 0
 
     init(capacity: Int = 512) {

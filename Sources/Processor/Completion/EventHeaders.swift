@@ -2,7 +2,7 @@ import Commands
 
 /// The headers of a domain's events, laid out once for each kind of event and type of command: most of their bytes are
 /// the same from command to command.
-struct EventHeaders: Sendable {
+final class EventHeaders: Sendable {
     /// Places of the headers whose values differ from command to command.
     static let id = 2
     static let time = 5

@@ -152,6 +152,8 @@ struct EventWriter: Sendable {
         if let envelope, envelope.has(.traceparent) || work.traceHeaders != nil {
             self.addTrace(work, envelope, to: &draft)
         }
+        var face = draft.face
+        defer { draft.face = face }
         draft.writeJSON { writer in
             writer.beginObject()
             writer.key("commandId")
@@ -181,11 +183,11 @@ struct EventWriter: Sendable {
             writer.key("origin")
             self.writeOrigin(work, to: &writer)
             writer.key("receivedAt")
-            writer.timestamp(work.receivedAt, precision: .microseconds)
+            writer.timestamp(work.receivedAt, precision: .microseconds, on: &face)
             writer.key("startedAt")
-            writer.timestamp(work.startedAt, precision: .microseconds)
+            writer.timestamp(work.startedAt, precision: .microseconds, on: &face)
             writer.key("finishedAt")
-            writer.timestamp(work.finishedAt, precision: .microseconds)
+            writer.timestamp(work.finishedAt, precision: .microseconds, on: &face)
             writer.endObject()
         }
     }
@@ -229,16 +231,16 @@ struct EventWriter: Sendable {
             writer.key("topic")
             writer.string(origin.topic)
             writer.key("partition")
-            writer.int(origin.partition)
+            writer.int(Int(origin.partition))
             writer.key("offset")
-            writer.int(origin.offset)
+            writer.int(Int(origin.offset))
         } else {
             writer.key("topic")
             writer.string(work.record.topic)
             writer.key("partition")
-            writer.int(work.record.partition)
+            writer.int(Int(work.record.partition))
             writer.key("offset")
-            writer.int(work.record.offset)
+            writer.int(Int(work.record.offset))
         }
         writer.endObject()
     }
@@ -250,7 +252,9 @@ struct EventWriter: Sendable {
         to draft: inout OutgoingRecord
     ) {
         draft.addHeaders(block)
-        let time = draft.putBytes { RFC3339.append(work.finishedAt, precision: .milliseconds, to: &$0) }
+        var face = draft.face
+        let time = draft.putBytes { face.append(work.finishedAt, precision: .milliseconds, to: &$0) }
+        draft.face = face
         draft.setHeader(EventHeaders.time, time)
         guard let envelope, let id = envelope.span(.id) else {
             let id = Array((work.poisonID ?? work.origin.description).utf8)

@@ -212,8 +212,7 @@ extension Engine {
             ordering = slot.domain.registry.entries[index].policy.ordering
         }
         var hasher = Hasher()
-        hasher.combine(slot.domain.names)
-        hasher.combine(slot.partition.partition)
+        hasher.combine(slot.laneSeed)
         switch ordering {
         case .none: return nil
         case .partition: hasher.combine(UInt8(0))
