@@ -12,10 +12,11 @@ final class ChildProcess: @unchecked Sendable {
     /// Those that run: an interrupted measurement takes them along.
     private static let running = Mutex<Set<Int32>>([])
 
+    /// - Parameter environment: The only settings that it gets from variables.
     init(_ path: String, _ arguments: [String], environment: [String: String] = [:]) throws {
         self.process.executableURL = URL(fileURLWithPath: path)
         self.process.arguments = arguments
-        self.process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        self.process.environment = Self.environment(environment, in: ProcessInfo.processInfo.environment)
         self.process.standardOutput = self.output
         _ = Self.interruption
         do {
@@ -26,6 +27,15 @@ final class ChildProcess: @unchecked Sendable {
         let identifier = self.process.processIdentifier
         Self.running.withLock { _ = $0.insert(identifier) }
     }
+
+    /// The variables of a child: this program's, but none that names a database, a broker or a file with such settings. A
+    /// measurement must not work on what somebody has exported for their own workers.
+    static func environment(_ own: [String: String], in inherited: [String: String]) -> [String: String] {
+        inherited.filter { !$0.key.hasPrefix("ADJUTANT_") || Self.kept.contains($0.key) }.merging(own) { $1 }
+    }
+
+    /// Where the embedded broker finds the topics that it creates.
+    private static let kept: Set = ["ADJUTANT_TOPICS_DIRECTORY"]
 
     /// The next line of output; nil when the program has ended.
     func line() -> String? {
