@@ -29,13 +29,14 @@ struct AsyncAPITests {
         handlers.on(Pay.self) { _, _ in Receipt(paymentId: "p") }
         handlers.on(Ping.self, retry: .never, ordering: .none) { _, _ in NoOutput() }
         return AsyncAPIDomain(
-            name: Domain(name), registry: try handlers.registry(), tiers: [RetryTier(milliseconds: 5000)],
+            name: Domain(name), group: "adjutant.\(name)", registry: try handlers.registry(),
+            tiers: [RetryTier(milliseconds: 5000)],
             declared: declared)
     }
 
     private func document(_ domains: [AsyncAPIDomain]) -> AsyncAPIDocument {
         AsyncAPIDocument(
-            title: "shop", version: "1.2.3", servers: ["one:9092", "two:9092"], isEncrypted: true, group: nil,
+            title: "shop", version: "1.2.3", servers: ["one:9092", "two:9092"], isEncrypted: true,
             domains: domains)
     }
 

@@ -37,6 +37,21 @@ import Testing
         #expect(self.problem([name: value])?.contains(expected) == true)
     }
 
+    @Test func theGroupDependsOnTheDomainsAndNotOnHowTheyAreListed() throws {
+        var settings = Settings()
+        #expect(settings.group(serving: ["lab"]) == "adjutant.lab")
+        #expect(settings.group(serving: ["commerce", "lab"]) == "adjutant.commerce.lab")
+        #expect(settings.group(serving: ["lab", "commerce", "lab"]) == "adjutant.commerce.lab")
+        // As the document for other programs has it.
+        try settings.set("worker.domains", "lab,commerce", flag: "domain")
+        #expect(settings.group(ofWorkersServing: "commerce") == "adjutant.commerce.lab")
+        #expect(settings.group(ofWorkersServing: "shop") == "adjutant.shop")
+        try settings.set("worker.group", "", flag: "group")
+        #expect(settings.group(serving: ["lab"]) == "adjutant.lab")
+        try settings.set("worker.group", "mine", flag: "group")
+        #expect(settings.group(ofWorkersServing: "commerce") == "mine")
+    }
+
     @Test(arguments: ["h:0", "h:65536", "a:9092,b:99999", "[::1]:70000"])
     func portsThatAreNoneAreRefused(_ servers: String) throws {
         var settings = Settings()

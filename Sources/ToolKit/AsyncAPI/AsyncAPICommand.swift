@@ -50,13 +50,14 @@ struct AsyncAPICommand: AsyncParsableCommand {
                 var registry = try environment.registry(of: service)
                 registry.updatePolicies { type, policy in settings.apply(to: &policy, of: type) }
                 return AsyncAPIDomain(
-                    name: service.domain, registry: registry, tiers: settings.tiers(of: service.domain, topics: topics),
+                    name: service.domain, group: settings.group(ofWorkersServing: service.domain), registry: registry,
+                    tiers: settings.tiers(of: service.domain, topics: topics),
                     declared: topics?.domain(service.domain))
             }
         let document = AsyncAPIDocument(
             title: self.title ?? environment.name, version: self.apiVersion ?? Tool.configuration.version,
             servers: settings.list("kafka.bootstrap_servers") ?? [], isEncrypted: settings.usesTLS,
-            group: settings.text("worker.group"), domains: domains)
+            domains: domains)
         switch self.format {
         case .json: StandardStream.output.write(document.tree.json)
         case .yaml: StandardStream.output.write(try document.tree.yaml())
@@ -70,6 +71,13 @@ enum DocumentFormat: String, Sendable, CaseIterable, ExpressibleByArgument {
 }
 
 extension Settings {
+    /// The group of the workers that these settings are for, when they name the domain among others; else that of a worker
+    /// for this domain alone.
+    func group(ofWorkersServing domain: Domain) -> String {
+        let served = (self.list("worker.domains") ?? []).map { Domain($0) }
+        return self.group(serving: served.contains(domain) ? served : [domain])
+    }
+
     /// Whether the brokers are spoken to over TLS.
     var usesTLS: Bool {
         self.text(SettingSchema.kafkaPrefix + "security.protocol")?.lowercased().hasSuffix("ssl") ?? false

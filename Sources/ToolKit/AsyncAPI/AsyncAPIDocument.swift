@@ -10,7 +10,6 @@ struct AsyncAPIDocument: Sendable {
     let version: String
     let servers: [String]
     let isEncrypted: Bool
-    let group: String?
     let domains: [AsyncAPIDomain]
 
     var tree: DocumentTree {
@@ -143,7 +142,7 @@ struct AsyncAPIDocument: Sendable {
                 "bindings",
                 [
                     "kafka": [
-                        "groupId": ["type": "string", "default": .text(self.group ?? "adjutant.\(domain.name)")],
+                        "groupId": ["type": "string", "default": .text(domain.group)],
                         "bindingVersion": "0.5.0",
                     ]
                 ])

@@ -20,6 +20,8 @@ struct AsyncAPIDomain: Sendable {
     }
 
     let name: Domain
+    /// The consumer group of the workers that serve it.
+    let group: String
     /// By type.
     let handled: [Handled]
     let topics: [Topic]
@@ -27,8 +29,9 @@ struct AsyncAPIDomain: Sendable {
     /// - Parameters:
     ///   - registry: With the policies in force.
     ///   - declared: The domain's declared topics; nil when there are none, so that the tiers say which topics there are.
-    init(name: Domain, registry: HandlerRegistry, tiers: [RetryTier], declared: DomainTopics?) {
+    init(name: Domain, group: String, registry: HandlerRegistry, tiers: [RetryTier], declared: DomainTopics?) {
         self.name = name
+        self.group = group
         self.handled = registry.entries.sorted { $0.type.rawValue < $1.type.rawValue }.map { entry in
             let schemas = entry.schemas()
             return Handled(

@@ -27,7 +27,11 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "A domain to serve; may be repeated")
     var domain: [String] = []
 
-    @Option(help: "The consumer group; adjutant.<domain> when absent")
+    @Option(
+        help: """
+            The consumer group; adjutant.<domain> when absent, with several domains adjutant.<domain>.<domain> in the \
+            order of the alphabet: with another domain it is another group, which starts at the beginning
+            """)
     var group: String?
 
     @Option(help: "Handlers running at once")

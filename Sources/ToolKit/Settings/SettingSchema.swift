@@ -28,7 +28,7 @@ package enum SettingSchema {
     package static let entries: [Entry] = [
         Entry("kafka.bootstrap_servers", .text, "brokers to start from, host:port, separated by commas"),
         Entry("worker.domains", .list, "domains to serve"),
-        Entry("worker.group", .text, "consumer group; adjutant.<domain> when absent"),
+        Entry("worker.group", .text, "consumer group; adjutant. and the domains by name when absent"),
         Entry("worker.name", .text, "the worker's name in audit events; host and process id when absent"),
         Entry("worker.concurrency", .integer, "handlers running at once"),
         Entry("worker.threads", .atMost(4096), "threads that run handlers"),

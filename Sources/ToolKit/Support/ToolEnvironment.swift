@@ -92,6 +92,12 @@ extension Settings {
         return topics?.domain(domain)?.retryTiers ?? [5_000, 60_000, 600_000].map { RetryTier(milliseconds: $0) }
     }
 
+    /// The consumer group of a worker that serves the domains, which are named in any order.
+    package func group(serving domains: [Domain]) -> String {
+        if let group = self.text("worker.group"), !group.isEmpty { return group }
+        return (["adjutant"] + Set(domains.map(\.rawValue)).sorted()).joined(separator: ".")
+    }
+
     package func limits() -> EnvelopeLimits {
         var limits = EnvelopeLimits()
         if let value = self.integer("limits.value_bytes") { limits.valueBytes = value }

@@ -35,8 +35,7 @@ package struct WorkerAssembly: Sendable {
             registry.updatePolicies { type, policy in settings.apply(to: &policy, of: type) }
             return ProcessedDomain(names: name, registry: registry, tiers: settings.tiers(of: name, topics: topics))
         }
-        let group = settings.text("worker.group").flatMap { $0.isEmpty ? nil : $0 }
-        self.group = group ?? "adjutant.\(wanted.map(\.rawValue).joined(separator: "."))"
+        self.group = settings.group(serving: wanted)
     }
 
     /// Runs until a signal or a failure that cannot be mended from inside.
