@@ -60,11 +60,55 @@ import Testing
         ("{\"type\":\"a.b\",\"id\":\"\"}", "file:1: id must have"),
         ("{\"type\":\"a.b\",\"notbefore\":\"soon\"}", "file:1: notbefore must be an RFC 3339 time"),
         ("{\"type\":\"a.b\",\"headers\":{\"h\":1}}", "file:1: headers must be"),
+        ("{\"type\":\"a.b\",\"actor\":\"x\",\"actor\":\"y\"}", "file:1: actor is there twice"),
+        ("{\"type\":\"a.b\",\"actor\":\"x\",\"headers\":{\"ce_actor\":\"y\"}}", "file:1: header ce_actor appears more"),
     ])
     func badLinesAreNamed(_ text: String, _ expected: String) throws {
         let type = text.hasPrefix("1") ? "a.b" : nil
         let message = try #require(self.message(text, type: type))
         #expect(message.hasPrefix(expected) && message.hasSuffix("nothing was sent"))
+    }
+
+    @Test(arguments: [false, true])
+    func whatNoWorkerWouldReadIsRefused(structured: Bool) throws {
+        var lines = self.lines()
+        lines.structured = structured
+        lines.limits.valueBytes = 1000
+        lines.limits.headerBytes = 100
+        lines.limits.headers = 9
+        func message(_ line: String) -> String {
+            do {
+                return try lines.parse(Array(line.utf8)).isEmpty ? "nothing" : "fine"
+            } catch {
+                return error.message
+            }
+        }
+        let long = String(repeating: "x", count: 700)
+        #expect(message(#"{"type":"a.b","data":"\#(long)"}"#) == "fine")
+        #expect(message(#"{"type":"a.b","data":"\#(long)\#(long)"}"#).contains("at most 1000 are allowed"))
+        #expect(message(#"{"type":"a.b","actor":"\#(long)"}"#).contains("at most 100 are allowed"))
+        #expect(message(#"{"type":"a.b","headers":{"h":"\#(long)"}}"#).contains("at most 100 are allowed"))
+        #expect(message(#"{"type":"a.b","headers":{"a":"","b":""}}"#) == "fine")
+        let many = message(#"{"type":"a.b","headers":{"a":"","b":"","c":"","d":""}}"#)
+        #expect(many.contains("headers, at most") && many.hasSuffix("nothing was sent"))
+    }
+
+    @Test func aBatchTakesEveryIDOnceAndRoomForItsOwn() throws {
+        func problem(_ text: String, headers: Int = 64) throws -> String? {
+            var limits = EnvelopeLimits()
+            limits.headers = headers
+            let drafts = try self.parse(text).map { $0.marked(batch: "b") }
+            return CommandRules.problem(batch: drafts, limits: limits)
+        }
+        let line = { (id: String) in #"{"type":"a.b","batchid":"other","id":"\#(id)"}"# }
+        #expect(try problem("\(line("e"))\n\(line("f"))") == nil)
+        // Canonically equal, and two ids all the same.
+        #expect(try problem("\(line("\u{e9}"))\n\(line("e\u{301}"))") == nil)
+        #expect(
+            try problem("\(line("e"))\n\n\(line("f"))\n\(line("e"))")
+                == "file:4: the command at file:1 has the same id, and a batch counts an id once")
+        #expect(try problem(#"{"type":"a.b"}"#, headers: 6)?.contains("7 headers, at most 6") == true)
+        #expect(try problem(#"{"type":"a.b"}"#, headers: 7) == nil)
     }
 
     @Test func furtherBadLinesAreCounted() {

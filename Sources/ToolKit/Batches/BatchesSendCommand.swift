@@ -14,6 +14,10 @@ struct BatchesSendCommand: AsyncParsableCommand {
             --from-file are those of `adjutant send`. With --batch the commands are added to a batch that is still open; \
             --keep-open leaves it open for more.
 
+            A batch counts what ends for the first time: give no ids that were sent before, or the batch waits for them in \
+            vain. Ids that are repeated in the file are refused, and so is what is larger than the limits.… settings, \
+            which should be those of the workers, let in.
+
             Exit codes: 0 all sent, 2 some were not (the batch counts those that were), 3 no such topic or batch, \
             4 the batch is closed or of another domain, 5 no broker or no database.
 
@@ -51,7 +55,7 @@ struct BatchesSendCommand: AsyncParsableCommand {
         let domain = try ToolEnvironment.current.domain(self.domain)
         var settings = try self.connection.settings()
         try settings.setDatabaseURL(self.database.url)
-        let drafts = try self.commands.drafts(now: Clock.now())
+        let drafts = try self.drafts(settings)
         let sender = try await self.sender(domain, settings)
         let (batch, report) = try await DatabaseSession.run(settings) { connection in
             try await self.send(drafts, as: domain, by: sender, BatchStore(connection))
@@ -65,6 +69,17 @@ struct BatchesSendCommand: AsyncParsableCommand {
         throw ToolError(
             report.sent.isEmpty ? failure.exit : .partial,
             "\(report.failed) of \(drafts.count) commands were not sent: \(failure.message)")
+    }
+
+    /// Checked with an attribute in place of the batch's id, which is as long; the batch is created after that.
+    private func drafts(_ settings: Settings) throws -> [CommandDraft] {
+        let limits = settings.limits()
+        let id = self.batch ?? Identifier.commandID(at: Clock.now())
+        let drafts = try self.commands.drafts(now: Clock.now(), limits: limits).map { $0.marked(batch: id) }
+        if let problem = CommandRules.problem(batch: drafts, limits: limits) {
+            throw ToolError(.usage, "\(problem); nothing was sent")
+        }
+        return drafts
     }
 
     /// Before a batch is created, so that none is left behind when there is no broker.

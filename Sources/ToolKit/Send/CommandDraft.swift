@@ -16,6 +16,8 @@ package struct CommandDraft: Sendable {
     package var attributes: Attributes = []
     /// Kafka headers of the record itself.
     package var headers: [(name: String, value: String)] = []
+    /// Where it stands, for messages: a file and a line; nil when flags describe it.
+    package var place: String?
 
     package init(type: String, id: String, source: String, key: String? = nil, data: ArraySlice<UInt8>) {
         self.type = type
@@ -23,6 +25,14 @@ package struct CommandDraft: Sendable {
         self.source = source
         self.key = key
         self.data = data
+    }
+
+    /// The same command as one of a batch.
+    package func marked(batch id: String) -> CommandDraft {
+        var draft = self
+        draft.attributes.removeAll { $0.name == "batchid" }
+        draft.attributes.append(("batchid", id))
+        return draft
     }
 
     /// The record key: the key, else the partition key, so that both keep commands of one key in one partition.
@@ -112,6 +122,37 @@ package enum CommandRules {
         } catch {
             return "not JSON: \(error.message), at byte \(error.offset)"
         }
+    }
+
+    /// What keeps workers with such limits from reading the command's envelope, if anything: it would end as a dead letter.
+    package static func problem(_ draft: CommandDraft, structured: Bool, limits: EnvelopeLimits) -> String? {
+        var record = OutgoingRecord()
+        draft.write(into: &record, structured: structured, now: Clock.now())
+        do {
+            _ = try EnvelopeReader(limits: limits).read(
+                Record(
+                    topic: "", partition: 0, offset: 0, timestamp: 0, bytes: record.bytes, headers: record.headers,
+                    key: record.key, value: record.value))
+            return nil
+        } catch {
+            return error.message
+        }
+    }
+
+    /// What is wrong with the commands of one batch, if anything.
+    package static func problem(batch drafts: [CommandDraft], limits: EnvelopeLimits) -> String? {
+        // By bytes, as the database tells ids apart.
+        var seen: [[UInt8]: Int] = [:]
+        seen.reserveCapacity(drafts.count)
+        for (index, draft) in drafts.enumerated() {
+            let place = draft.place.map { "\($0): " } ?? ""
+            if let problem = self.problem(draft, structured: false, limits: limits) { return place + problem }
+            if let first = seen.updateValue(index, forKey: Array(draft.id.utf8)) {
+                let other = drafts[first].place.map { "the command at \($0)" } ?? "another command"
+                return "\(place)\(other) has the same id, and a batch counts an id once"
+            }
+        }
+        return nil
     }
 
     package static let json = JSONLimits(maxDepth: 512, maxBytes: 1 << 30, allowsDuplicateKeys: true)

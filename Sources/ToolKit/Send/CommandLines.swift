@@ -13,6 +13,10 @@ package struct CommandLines: Sendable {
     package var headers: [(name: String, value: String)] = []
     /// Where the lines come from, for messages.
     package var place: String
+    /// Whether the whole event is to be the value.
+    package var structured = false
+    /// Of the workers.
+    package var limits = EnvelopeLimits()
     package var makeID: @Sendable () -> String
 
     package init(type: String?, source: String, place: String, makeID: @escaping @Sendable () -> String) {
@@ -38,7 +42,7 @@ package struct CommandLines: Sendable {
             let line = Self.trimmed(bytes[start..<end])
             guard !line.isEmpty else { continue }
             do {
-                drafts.append(try self.draft(of: line))
+                drafts.append(try self.checkedDraft(of: line, number))
             } catch {
                 if first == nil { first = "\(self.place):\(number): \(error.text)" } else { others += 1 }
             }
@@ -54,6 +58,14 @@ package struct CommandLines: Sendable {
         var text: String
 
         init(_ text: String) { self.text = text }
+    }
+
+    private func checkedDraft(of line: ArraySlice<UInt8>, _ number: Int) throws(BadLine) -> CommandDraft {
+        var draft = try self.draft(of: line)
+        draft.place = "\(self.place):\(number)"
+        let problem = CommandRules.problem(draft, structured: self.structured, limits: self.limits)
+        if let problem { throw BadLine(problem) }
+        return draft
     }
 
     private func draft(of line: ArraySlice<UInt8>) throws(BadLine) -> CommandDraft {
@@ -77,7 +89,9 @@ package struct CommandLines: Sendable {
         var draft = CommandDraft(type: "", id: "", source: self.source, key: self.key, data: Self.noData)
         draft.headers = self.headers
         var own: CommandDraft.Attributes = []
+        var seen: Set<String> = []
         for (name, value) in event.members {
+            guard seen.insert(name).inserted else { throw BadLine("\(name.printable.cut(to: 20)) is there twice") }
             switch name {
             case "data": draft.data = value.rawBytes
             case "headers": draft.headers += try self.headers(value)

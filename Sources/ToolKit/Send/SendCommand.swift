@@ -11,7 +11,8 @@ struct SendCommand: AsyncParsableCommand {
         discussion: """
             Prints the id of every command that the brokers have taken; with -o json or jsonl an object with id, topic, \
             partition and offset. With --wait it prints the outcome events instead, one JSON object a line, as they \
-            come. Everything is checked before anything is sent.
+            come. Everything is checked before anything is sent, sizes too: what the limits.… settings, which should be those \
+            of the workers, do not let in is refused.
 
             Lines of --from-file are the data alone when --type is given; otherwise each is an object with type and \
             data, and optionally id, key, headers and any CloudEvents attribute: \
@@ -54,7 +55,8 @@ struct SendCommand: AsyncParsableCommand {
             throw ToolError(.usage, "no domain given: use --domain, for example with one of \(environment.domainNames)")
         }
         let settings = try self.connection.settings()
-        let drafts = try self.command.drafts(now: Clock.now())
+        let drafts = try self.command.drafts(
+            now: Clock.now(), structured: self.structured, limits: settings.limits())
         try await DedicatedThread.run("adj-send") { [self] in
             try self.send(drafts, domain: Domain(domain), settings: settings)
         }

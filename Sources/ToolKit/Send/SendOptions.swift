@@ -42,7 +42,8 @@ struct SendOptions: ParsableArguments {
     @Option(name: .customLong("expirytime"), help: "Not to be started after: RFC 3339, or from now on, 30s")
     var expiryTime: String?
 
-    func drafts(now: Int64) throws -> [CommandDraft] {
+    /// The commands, all of which workers with such limits can read.
+    func drafts(now: Int64, structured: Bool = false, limits: EnvelopeLimits) throws -> [CommandDraft] {
         let attributes = try self.attributes(now: now)
         let headers = try self.headers.map(Self.header)
         let source = self.source ?? ToolEnvironment.current.name
@@ -57,6 +58,9 @@ struct SendOptions: ParsableArguments {
             var draft = CommandDraft(type: type, id: id, source: source, key: self.key, data: data)
             draft.attributes = attributes
             draft.headers = headers
+            if let problem = CommandRules.problem(draft, structured: structured, limits: limits) {
+                throw ToolError(.usage, "workers could not read the command: \(problem)")
+            }
             return [draft]
         }
         guard self.data == nil, self.id == nil else {
@@ -68,6 +72,8 @@ struct SendOptions: ParsableArguments {
         lines.key = self.key
         lines.attributes = attributes
         lines.headers = headers
+        lines.structured = structured
+        lines.limits = limits
         let drafts = try lines.parse(try InputFile.read(file))
         guard !drafts.isEmpty else { throw ToolError(.usage, "\(lines.place) holds no command") }
         return drafts
