@@ -16,7 +16,8 @@ struct BatchesSendCommand: AsyncParsableCommand {
 
             A batch counts what ends for the first time: give no ids that were sent before, or the batch waits for them in \
             vain. Ids that are repeated in the file are refused, and so is what is larger than the limits.… settings, \
-            which should be those of the workers, let in.
+            which should be those of the workers, let in. The id of a new batch is told on standard error as soon as \
+            there is one.
 
             Exit codes: 0 all sent, 2 some were not (the batch counts those that were), 3 no such topic or batch, \
             4 the batch is closed or of another domain, 5 no broker or no database.
@@ -96,24 +97,42 @@ struct BatchesSendCommand: AsyncParsableCommand {
         _ drafts: [CommandDraft], as domain: Domain, by sender: CommandSender, _ store: BatchStore
     ) async throws -> (Batch, CommandSender.Report) {
         let batch = try await self.openBatch(domain, store)
-        let marked = drafts.map { draft in
-            var draft = draft
-            draft.attributes.removeAll { $0.name == "batchid" }
-            draft.attributes.append(("batchid", batch.id))
-            return draft
-        }
+        if self.batch == nil { say("the batch is \(batch.id)") }
+        let marked = drafts.map { $0.marked(batch: batch.id) }
         // Counted before they are sent: a command may end before the last is on its way.
         try await store.extend(batch.id, by: marked.count)
         let report: CommandSender.Report
         do {
             report = try await DedicatedThread.run("adj-send") { try sender.send(marked) }
         } catch {
-            try await store.extend(batch.id, by: -marked.count)
+            try await self.uncount(marked.count, of: batch, in: store)
             throw error
         }
-        if report.failed > 0 { try await store.extend(batch.id, by: -report.failed) }
-        if !self.keepsOpen { try await store.close(batch.id) }
+        try await self.uncount(report.failed, of: batch, in: store)
+        if !self.keepsOpen { try await Self.unlessClosed { try await store.close(batch.id) } }
         return (try await store.find(batch.id) ?? batch, report)
+    }
+
+    /// Takes commands that were not sent out of the total.
+    private func uncount(_ count: Int, of batch: Batch, in store: BatchStore) async throws {
+        guard count > 0 else { return }
+        let isOpen = try await Self.unlessClosed { try await store.extend(batch.id, by: -count) }
+        if !isOpen {
+            say(
+                "batch \(batch.id) was closed or cancelled meanwhile, with \(count) commands that were not sent in its total"
+            )
+        }
+    }
+
+    /// False when somebody has closed or cancelled the batch while its commands were sent: what is sent is sent.
+    @discardableResult
+    private static func unlessClosed(_ change: () async throws -> Void) async throws -> Bool {
+        do {
+            try await change()
+            return true
+        } catch let error as LedgerError where error.kind == .conflict {
+            return false
+        }
     }
 
     private func openBatch(_ domain: Domain, _ store: BatchStore) async throws -> Batch {

@@ -1,4 +1,5 @@
 import Foundation
+import KafkaClient
 import PostgresClient
 import PostgresServer
 import Testing
@@ -86,6 +87,35 @@ extension IntegrationTests {
                 let shown = try records.object("batches", "show", batch, "-o", "json")
                 #expect(shown["state"] as? String == "CANCELLED")
                 #expect(shown["cancelled"] as? Int == 3)
+            }
+        }
+
+        @Test("A batch that is cancelled while it is sent: its id was told before, and what was sent counts as sent")
+        func cancelledWhileSent() async throws {
+            try await RecordsLab.withFaults { records, broker in
+                try records.tool("migrate", "up")
+                // Nothing gets through, and is tried again.
+                broker.refuse(.produce, with: Array(repeating: .notEnoughReplicas, count: 100_000))
+                let file = FileManager.default.temporaryDirectory.appendingPathComponent("batch-\(UUID()).jsonl")
+                defer { try? FileManager.default.removeItem(at: file) }
+                try Data("1\n2\n3".utf8).write(to: file)
+                let program = try Program(
+                    [
+                        "batches", "send", "--domain", "lab", "--name", "import", "--type", "lab.run", "--from-file",
+                        file.path,
+                    ], environment: records.environment)
+                defer { program.killNow() }
+                try program.waitForError("the batch is ")
+                let limit = Date(timeIntervalSinceNow: 30)
+                while try records.count("SELECT total FROM adjutant.batches") < 3 {
+                    guard Date() < limit else { throw HarnessError("nothing is counted: \(program.tail)") }
+                    Thread.sleep(forTimeInterval: 0.01)
+                }
+                let told = program.errors.all.compactMap { $0.split(separator: " ").last }.first ?? ""
+                try records.tool("batches", "cancel", String(told))
+                broker.stopRefusing(.produce)
+                #expect(try program.waitForExit(seconds: 30) == 0)
+                #expect(program.output.all == [String(told)])
             }
         }
 
