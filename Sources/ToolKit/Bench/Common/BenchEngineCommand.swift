@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import JSONCoding
+import Ledger
 import Logging
 import Processor
 import Synchronization
@@ -31,7 +32,18 @@ struct BenchEngineCommand: AsyncParsableCommand {
         defer { signals.cancel() }
         let isReady = Flag()
         try await withThrowingTaskGroup(of: Void.self) { group in
+            if let relay = database?.outbox.relay {
+                group.addTask {
+                    do {
+                        try await relay.run()
+                    } catch {
+                        engine.stop()
+                        throw error
+                    }
+                }
+            }
             group.addTask {
+                defer { database?.outbox.relay.stop() }
                 try await WorkerAssembly.run(engine, with: database) { isReady.value.store(true, ordering: .relaxed) }
             }
             if let interval = self.progress {

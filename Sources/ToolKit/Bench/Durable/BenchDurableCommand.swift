@@ -16,7 +16,8 @@ struct BenchDurableCommand: AsyncParsableCommand {
             transaction as the ledger puts into one at most. Quote the ratio: absolute figures are the machine's.
 
             Starts a PostgreSQL server of its own in a temporary directory, with fsync and synchronous_commit on, \
-            unless --database-url names one, which gets Adjutant's schema and the run's commands.
+            unless --database-url names one, which gets Adjutant's schema and the run's commands. It must have nothing in \
+            its outbox and no schedules to come: the run's relay would send them to the run's broker.
 
             EXAMPLES
               adjutant bench durable

@@ -41,10 +41,25 @@ struct CeilingMeasurement: Sendable {
     }
 
     /// Brings the schema up to date.
+    ///
+    /// - Throws: ``ToolError`` when the database has something to send, which the measured run would send to a broker that
+    ///   is thrown away.
     func prepare() async throws {
         try await PostgresMigrator(
             PostgresMigration.adjutant, configuration: self.configuration, logger: self.logger
         ).up()
+        let isInUse: Bool = try await self.connect().query(
+            """
+            SELECT EXISTS (SELECT FROM adjutant.outbox)
+                OR EXISTS (SELECT FROM adjutant.schedules WHERE next_due IS NOT NULL AND cancelled_at IS NULL)
+            """
+        ).only.get(0)
+        guard !isInUse else {
+            throw ToolError(
+                .denied,
+                "the database has records in its outbox or schedules to come, which the run would send to its own broker; "
+                    + "name a database that nobody else uses")
+        }
     }
 
     /// Rows a second.
