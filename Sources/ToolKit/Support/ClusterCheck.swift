@@ -72,7 +72,7 @@ package enum ClusterCheck {
                 .notFound,
                 "\(missing.count == 1 ? "a topic is" : "topics are") missing on "
                     + "\(configuration["bootstrap.servers"] ?? ""): \(missing.joined(separator: ", ")); "
-                    + "create them with `\(ToolEnvironment.current.name) topics apply`")
+                    + "create them with `\(ToolEnvironment.current.name) topics apply --execute`")
         }
         return names.compactMap { found[$0] }
     }
