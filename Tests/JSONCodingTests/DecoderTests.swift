@@ -119,6 +119,29 @@ final class Dog: Animal {
         #expect(throws: DecodingError.self) { try decode(Decimal.self, text) }
     }
 
+    /// Past the last exponent digits may still take it up, until they are used up: then there is no number, rather than one
+    /// that is none.
+    @Test(arguments: ["1", "12", "34", "99999999999999999999", "34028236692093846346337460743176821145"])
+    func decimalsAtTheEdges(_ digits: String) throws {
+        var found = 0
+        for exponent in Array(80...170) + Array(-170 ... -100) {
+            for sign in ["", "-"] {
+                let text = "\(sign)\(digits)e\(exponent)"
+                do {
+                    let value = try decode(Decimal.self, text)
+                    #expect(value.isFinite, "\(text)")
+                    let zeros = String(repeating: "0", count: abs(exponent))
+                    if exponent > 0 { #expect(value.description == sign + digits + zeros) }
+                    #expect(value == Decimal(string: text), "\(text)")
+                    found += 1
+                } catch let error as DecodingError {
+                    guard case .dataCorrupted = error else { throw error }
+                }
+            }
+        }
+        #expect((60...400).contains(found))
+    }
+
     @Test func refusesInexactDecimals() {
         #expect(throws: DecodingError.self) { try decode(Decimal.self, String(repeating: "9", count: 60)) }
         #expect(throws: DecodingError.self) { try decode(Decimal.self, "1e-200") }

@@ -76,6 +76,10 @@ enum FoundationTypes {
             whole += high * (Decimal(UInt64.max) + 1)
         }
         let value = exponent == 0 ? whole : Decimal(sign: .plus, exponent: exponent, significand: whole)
+        // The digits and the exponent fit one by one, and not always together.
+        guard value.isFinite else {
+            return nil
+        }
         return number.isNegative ? -value : value
     }
 
