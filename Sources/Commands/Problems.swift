@@ -17,14 +17,21 @@ public struct Problem: Sendable, Hashable, Codable {
 /// Collects the problems of one command of type `Root`, so that a sender learns of all of them at once.
 public struct ProblemCollector<Root> {
     public private(set) var problems: [Problem]
-    private let unusable: [String]
+    /// Where decoding has failed.
+    private let unusable: Set<String>
+    /// What lies above those places.
+    private let damaged: Set<String>
 
     /// - Parameter decoding: What decoding has already reported; complaints about the same places are dropped, since
     ///   the values there are placeholders.
     package init(decoding: [Problem] = []) {
         self.problems = decoding
-        self.unusable = decoding.map(\.path)
+        self.unusable = Set(decoding.map(\.path))
+        self.damaged = Set(decoding.flatMap { Self.ancestors(of: $0.path) })
     }
+
+    /// How many problems are kept, those of decoding included: nobody reads more.
+    private static var most: Int { 1000 }
 
     /// Adds a problem at a stored property unless the condition holds.
     public mutating func require(
@@ -41,23 +48,24 @@ public struct ProblemCollector<Root> {
         if !condition() { self.add(at: path, code: code, message) }
     }
 
-    /// Adds a problem.
+    /// Adds a problem, unless there are a thousand already.
     public mutating func add(at path: String, code: String = "invalid", _ message: String) {
-        guard self.isUsable(path) else { return }
+        guard self.problems.count < Self.most, self.isUsable(path) else { return }
         self.problems.append(Problem(path: path, code: code, message: message))
     }
 
     /// Whether decoding found nothing wrong at this path, above it or below it: ask before a rule that joins fields.
     public func isUsable(_ path: String) -> Bool {
-        !self.unusable.contains { bad in
-            bad.isEmpty || bad == path || Self.isAncestor(bad, of: path) || Self.isAncestor(path, of: bad)
-        }
+        if self.unusable.isEmpty { return true }
+        if self.unusable.contains("") || self.unusable.contains(path) || self.damaged.contains(path) { return false }
+        return !Self.ancestors(of: path).contains { self.unusable.contains($0) }
     }
 
-    private static func isAncestor(_ upper: String, of lower: String) -> Bool {
-        guard lower.count > upper.count, lower.hasPrefix(upper) else { return false }
-        let next = lower[lower.index(lower.startIndex, offsetBy: upper.count)]
-        return next == "." || next == "["
+    /// `items[0].price` → `items`, `items[0]`.
+    private static func ancestors(of path: String) -> some Sequence<String> {
+        path.utf8.indices.lazy
+            .filter { path.utf8[$0] == UInt8(ascii: ".") || path.utf8[$0] == UInt8(ascii: "[") }
+            .map { String(path[..<$0]) }
     }
 
     /// `\Payment.amount` → `amount`. Key paths of stored properties print their names; for others, pass text.

@@ -41,4 +41,22 @@ import Testing
         let nothing = ProblemCollector<PlaceOrder>(decoding: [Problem(path: "", code: "type", message: "m")])
         #expect(!nothing.isUsable("anything"))
     }
+
+    @Test func noMoreThanAThousandAreKept() {
+        var problems = ProblemCollector<PlaceOrder>()
+        for index in 0..<3000 { problems.add(at: "items[\(index)]", "m") }
+        #expect(problems.problems.count == 1000)
+        #expect(problems.problems.last?.path == "items[999]")
+        let found = (0..<1000).map { Problem(path: "items[\($0)].quantity", code: "type", message: "m") }
+        var full = ProblemCollector<PlaceOrder>(decoding: found)
+        full.add(at: "orderId", "m")
+        #expect(full.problems == found)
+        #expect(full.isUsable("items[1000].quantity") && !full.isUsable("items[999].quantity.unit"))
+    }
+
+    @Test func elementsOfTheWholeDocument() {
+        let problems = ProblemCollector<PlaceOrder>(decoding: [Problem(path: "[1].a", code: "type", message: "m")])
+        for path in ["", "[1]", "[1].a", "[1].a.b"] { #expect(!problems.isUsable(path), "\(path)") }
+        for path in ["[0]", "[1].b", "[10].a"] { #expect(problems.isUsable(path), "\(path)") }
+    }
 }

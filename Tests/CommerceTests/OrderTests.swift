@@ -61,6 +61,15 @@ struct OrderTests {
             try await self.registry.problems("order.create", self.order(total: "1", items: "{}")) == ["items type"])
     }
 
+    @Test("An order of too many items is told so, and its items are not looked at")
+    func tooMany() async throws {
+        let item = #"{"productId":"","quantity":0,"price":-1}"#
+        let items = "[" + Array(repeating: item, count: 1001).joined(separator: ",") + "]"
+        #expect(
+            try await self.registry.problems("order.create", self.order(total: "-1", items: items))
+                == ["items range", "totalAmount range"])
+    }
+
     @Test("Snake case is understood in items too")
     func snakeCase() async throws {
         let output = try await self.registry.run(

@@ -42,19 +42,18 @@ public struct CancelOrder: Command {
 
 extension ProblemCollector {
     fileprivate mutating func checkOrder(_ items: [OrderItem], totalAmount: Decimal, currency: String) {
-        if !(1...1000).contains(items.count) {
-            self.add(at: "items", code: "range", "must have from 1 to 1000 entries")
-        }
+        let isInRange = (1...1000).contains(items.count)
+        if !isInRange { self.add(at: "items", code: "range", "must have from 1 to 1000 entries") }
         var sum = Decimal(0)
         // One item out of bounds would make the sum meaningless.
         let before = self.problems.count
-        for (index, item) in items.enumerated() {
+        for (index, item) in items.enumerated() where isInRange {
             self.checkText(item.productId, at: "items[\(index)].productId")
             self.checkQuantity(item.quantity, at: "items[\(index)].quantity")
             self.checkAmount(item.price, of: currency, at: "items[\(index)].price", allowsZero: true)
             sum += item.price * Decimal(item.quantity)
         }
-        let itemsAreSound = self.problems.count == before && self.isUsable("items") && !items.isEmpty
+        let itemsAreSound = self.problems.count == before && self.isUsable("items") && isInRange
         let beforeTotal = self.problems.count
         self.checkAmount(totalAmount, of: currency, at: "totalAmount", allowsZero: true)
         if itemsAreSound, self.problems.count == beforeTotal, sum != totalAmount {
