@@ -4,12 +4,14 @@ import JSONCoding
 
 /// Rules that many commands share.
 extension ProblemCollector {
-    /// Some text, not only blanks, of at most `limit` characters.
+    /// Some text, not only blanks, of at most `limit` characters, without NUL: databases keep none.
     mutating func checkText(_ text: String, at path: String, limit: Int = 256) {
         if !text.contains(where: { !$0.isWhitespace }) {
             self.add(at: path, code: "required", "must not be empty")
         } else if text.count > limit {
             self.add(at: path, code: "range", "must have at most \(limit) characters")
+        } else if text.utf8.contains(0) {
+            self.add(at: path, code: "format", "must not hold the character U+0000")
         }
     }
 

@@ -70,6 +70,14 @@ struct OrderTests {
                 == ["items range", "totalAmount range"])
     }
 
+    @Test("What a database cannot keep is no text")
+    func noNUL() async throws {
+        let items = #"[{"productId":"a\u0000b","quantity":3,"price":0.1}]"#
+        #expect(
+            try await self.registry.problems("order.create", self.order(total: "0.3", items: items))
+                == ["items[0].productId format"])
+    }
+
     @Test("Snake case is understood in items too")
     func snakeCase() async throws {
         let output = try await self.registry.run(
