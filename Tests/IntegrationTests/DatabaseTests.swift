@@ -1,7 +1,10 @@
+import Commands
 import Foundation
 import PostgresClient
 import PostgresServer
 import Testing
+
+@testable import Ledger
 
 extension IntegrationTests {
     /// Workers and their database when one of them does what it should not.
@@ -189,12 +192,21 @@ extension IntegrationTests {
                 try await owner.query(
                     "INSERT INTO adjutant.batches (id, name, domain, total, closed_at) VALUES ('b-1', 'b', 'commerce', 1, now())"
                 )
-                try await owner.query(
-                    """
-                    INSERT INTO adjutant.schedules (id, domain, type, key, data, next_due)
-                    VALUES ('s', 'commerce', 'system.run', NULL,
-                        convert_to('{"action":"ping","parameters":{}}', 'UTF8'), clock_timestamp())
-                    """)
+                // As a handler does it, in its transaction.
+                let handler = try await PostgresConnection.connect(
+                    PostgresConfiguration(url: shop.database.url(user: "adjutant_worker", password: "secret")),
+                    logger: .silent)
+                defer { handler.close() }
+                try await handler.transaction { transaction in
+                    let store = ScheduleStore(transaction)
+                    try await store.add(
+                        ScheduleDraft(
+                            domain: "commerce", type: "system.run",
+                            data: Array(#"{"action":"ping","parameters":{}}"#.utf8), timing: .after(.zero)))
+                    let other = try await store.add(
+                        ScheduleDraft(domain: "commerce", type: "system.run", timing: .after(.seconds(3600))))
+                    try await store.cancel(other.id)
+                }
                 try await shop.send([
                     Self.payment("p"), Self.refund("r", of: "p"), Self.payment("p"), failing,
                 ])

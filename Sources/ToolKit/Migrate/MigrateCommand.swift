@@ -33,12 +33,13 @@ struct MigrateUpCommand: AsyncParsableCommand {
         commandName: "up", abstract: "Apply what is pending.",
         discussion: """
             Each migration is applied once, in a transaction of its own, however many try at once. It needs a role that \
-            may create a schema; workers need less, and --grant-to gives them that.
+            may create a schema. With --grant-to another role may then read and write what is there, and change nothing of the \
+            schema: enough for workers and for the other commands of this tool.
             """)
 
     @OptionGroup var options: DatabaseOptions
 
-    @Option(name: .customLong("grant-to"), help: "A role that exists, to get what a worker needs and no more")
+    @Option(name: .customLong("grant-to"), help: "A role that exists, to read and write Adjutant's tables")
     var role: String?
 
     func run() async throws {
@@ -87,7 +88,7 @@ struct MigrateSQLCommand: AsyncParsableCommand {
             know of it.
             """)
 
-    @Option(name: .customLong("grant-to"), help: "A role to get what a worker needs and no more")
+    @Option(name: .customLong("grant-to"), help: "A role to read and write Adjutant's tables")
     var role: String?
 
     func run() async throws {
