@@ -11,7 +11,8 @@ struct ScheduledCommand {
 
     init(_ schedule: Schedule, due: Int64) {
         self.topic = Domain(schedule.domain).commandsTopic
-        self.key = schedule.key
+        // As senders do it: what is ordered by either comes to one partition.
+        self.key = schedule.key ?? schedule.attributes["partitionkey"]
         self.value = schedule.data
         var headers = Dictionary(uniqueKeysWithValues: schedule.attributes.map { ("ce_\($0.key)", $0.value) })
         headers["content-type"] = "application/json"

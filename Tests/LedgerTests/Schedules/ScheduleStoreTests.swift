@@ -22,6 +22,21 @@ import Testing
         #expect(cron.state == .active)
     }
 
+    @Test("A command's key is the schedule's, else its partition key, so that the order holds")
+    func keys() async throws {
+        let database = try await Database.make()
+        let store = ScheduleStore(database.connection)
+        for (key, partition, expected) in [
+            (nil, nil, nil), (nil, "p", "p"), ("k", "p", "k"), ("k", nil, "k"),
+        ] as [(String?, String?, String?)] {
+            let schedule = try await store.add(
+                ScheduleDraft(
+                    domain: "lab", type: "lab.run", key: key,
+                    attributes: partition.map { ["partitionkey": $0] } ?? [:], timing: .after(.seconds(600))))
+            #expect(ScheduledCommand(schedule, due: 0).key == expected)
+        }
+    }
+
     @Test("Pausing, resuming, rescheduling, cancelling")
     func changes() async throws {
         let database = try await Database.make()
