@@ -74,13 +74,18 @@ extension CronExpression {
         return start + hour * 3600 + minute * 60 - offset
     }
 
-    /// On days about a change of clocks: every time of the day is looked at.
+    /// On days about a change of clocks: the times of the day are looked at one by one, but for those that are over by
+    /// any reading, and those that come after what is found by every reading.
     private func slowFirst(on start: Int, after: Int, _ clock: ZoneClock) -> Int? {
+        let offsets = clock.offsets(about: start)
         var best: Int?
-        for hour in self.hours.values {
+        for hour in self.hours.values where start + hour * 3600 + 3599 - offsets.lowerBound > after {
             for minute in self.minutes.values {
+                let local = start + hour * 3600 + minute * 60
+                guard local - offsets.lowerBound > after else { continue }
+                if let best, local - offsets.upperBound >= best { return best }
                 let moments: [Int] =
-                    switch clock.moments(of: start + hour * 3600 + minute * 60) {
+                    switch clock.moments(of: local) {
                     case .once(let moment): [moment]
                     case .twice(let first, let second): self.goesByTheHour ? [first, second] : [first]
                     case .never(let jump): self.goesByTheHour ? [] : [jump]

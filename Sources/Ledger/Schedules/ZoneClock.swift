@@ -21,6 +21,17 @@ struct ZoneClock {
             ? offset : nil
     }
 
+    /// The least and the greatest offset in the surroundings of a local day that begins then. No offset holds for so short
+    /// a time that it lies between two looks.
+    func offsets(about start: Int) -> ClosedRange<Int> {
+        var range: ClosedRange<Int>?
+        for moment in stride(from: start - Self.margin, through: start + 86400 + Self.margin, by: 7200) {
+            let offset = self.offset(at: moment)
+            range = min(range?.lowerBound ?? offset, offset)...max(range?.upperBound ?? offset, offset)
+        }
+        return range ?? 0...0
+    }
+
     /// What a local time can mean.
     enum Reading: Equatable {
         case once(Int)

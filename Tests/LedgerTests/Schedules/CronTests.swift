@@ -154,6 +154,60 @@ struct CronCase: Sendable, CustomTestStringConvertible {
         }
     }
 
+    @Test(
+        "About a change of clocks: the same as looking at every time of the day",
+        arguments: [
+            "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "America/Sao_Paulo", "Africa/Casablanca",
+            "Pacific/Apia", "America/New_York", "Asia/Tehran", "Antarctica/Troll", "Europe/London",
+        ])
+    func everyReading(_ name: String) throws {
+        let zone = try TimeZone(scheduleZone: name)
+        var random = SystemRandomNumberGenerator()
+        let patterns = ["*", "*/7", "0", "59", "*/20", "5-10", "30", "0,59"]
+        // For Apia also the day that it left out.
+        var moments = [1_325_239_200]
+        var change = Date(timeIntervalSince1970: 1_500_000_000)
+        for _ in 0..<4 {
+            guard let next = zone.nextDaylightSavingTimeTransition(after: change) else { break }
+            moments.append(Int(next.timeIntervalSince1970))
+            change = next
+        }
+        for _ in 0..<40 {
+            let hours = ["*", "*/2", "\(Int.random(in: 0...23, using: &random))", "0-4", "2", "3", "23"]
+            let text = [
+                patterns.randomElement(using: &random)!, hours.randomElement(using: &random)!, "*", "*",
+                ["*", "*", "sun,mon"].randomElement(using: &random)!,
+            ].joined(separator: " ")
+            let expression = try CronExpression(text)
+            let from = moments.randomElement(using: &random)! + Int.random(in: -150_000...150_000, using: &random)
+            let found = expression.next(after: Int64(from) * 1_000_000, in: zone).map { Int($0 / 1_000_000) }
+            #expect(found == Self.slowNext(expression, after: from, zone), "\(text) after \(from)")
+        }
+    }
+
+    /// Every reading of every time of eleven days.
+    private static func slowNext(_ expression: CronExpression, after: Int, _ zone: TimeZone) -> Int? {
+        let clock = ZoneClock(zone: zone)
+        let today = (after + clock.offset(at: after)) / 86400
+        var best: Int?
+        for day in (today - 2)...(today + 8) {
+            let date = CivilDate(days: day)
+            guard expression.matches(month: date.month, day: date.day, weekday: (day + 4) % 7) else { continue }
+            for hour in expression.hours.values {
+                for minute in expression.minutes.values {
+                    let moments: [Int] =
+                        switch clock.moments(of: day * 86400 + hour * 3600 + minute * 60) {
+                        case .once(let moment): [moment]
+                        case .twice(let first, let second): expression.goesByTheHour ? [first, second] : [first]
+                        case .never(let jump): expression.goesByTheHour ? [] : [jump]
+                        }
+                    for moment in moments where moment > after { best = min(best ?? moment, moment) }
+                }
+            }
+        }
+        return best
+    }
+
     @Test func theLastBefore() throws {
         let expression = try CronExpression("0 3 1 * *")
         let moment = try #require(RFC3339.parse("2026-11-20T00:00:00Z"))
