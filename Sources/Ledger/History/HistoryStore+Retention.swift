@@ -15,7 +15,8 @@ extension HistoryStore {
     ///
     /// It goes in small transactions that wait for no lock and hold none for long; ended half-way, what is removed stays
     /// removed. A repeat of a removed command is a new command: keep the history longer than anything is sent again,
-    /// dead letters included. Commands without an outcome stay.
+    /// dead letters included. Commands without an outcome stay, unless their next attempt was due before that time and never
+    /// came; but those that are to be cancelled stay even then, or the cancellation would be forgotten.
     ///
     /// - Parameters:
     ///   - time: Microseconds since 1970.
@@ -47,7 +48,8 @@ extension HistoryStore {
     /// What ``prune(before:batchSize:progress:)`` would remove of commands.
     package func countPrunable(before time: Int64) async throws -> Int {
         try await self.session.query(
-            "SELECT count(*) FROM adjutant.commands WHERE received_at < $1 AND (finished_at < $1 OR due_at < $1)",
+            PostgresStatement(
+                trusted: "SELECT count(*) FROM adjutant.commands c WHERE received_at < $1 AND \(Self.isOver)"),
             [.timestamp(PostgresTimestamp(microseconds: time))]
         ).only.get(0)
     }
@@ -62,22 +64,28 @@ extension HistoryStore {
         }
     }
 
-    private static let pruneCommands: PostgresStatement = """
-        WITH due AS (
-            SELECT domain, id, received_at FROM adjutant.commands
-            WHERE received_at >= $2 AND received_at < $1
-                AND (finished_at < $1 OR due_at < $1)
-            ORDER BY received_at, id LIMIT $3 FOR UPDATE SKIP LOCKED
-        ), gone AS (
-            DELETE FROM adjutant.commands c USING due
-            WHERE c.domain = due.domain AND c.id = due.id RETURNING c.domain, c.id
-        ), events AS (
-            DELETE FROM adjutant.events e USING gone WHERE e.domain = gone.domain AND e.command_id = gone.id
-        ), cancellations AS (
-            DELETE FROM adjutant.cancellations c USING gone WHERE c.domain = gone.domain AND c.id = gone.id
-        )
-        SELECT (SELECT count(*) FROM gone), (SELECT max(received_at) FROM due)
+    /// A command `c` ended before `$1`, or was given up by then.
+    private static let isOver = """
+        (c.finished_at < $1 OR c.due_at < $1 AND c.finished_at IS NULL
+            AND NOT EXISTS (SELECT FROM adjutant.cancellations x WHERE x.domain = c.domain AND x.id = c.id))
         """
+
+    private static let pruneCommands = PostgresStatement(
+        trusted: """
+            WITH due AS (
+                SELECT domain, id, received_at FROM adjutant.commands c
+                WHERE received_at >= $2 AND received_at < $1 AND \(Self.isOver)
+                ORDER BY received_at, id LIMIT $3 FOR UPDATE SKIP LOCKED
+            ), gone AS (
+                DELETE FROM adjutant.commands c USING due
+                WHERE c.domain = due.domain AND c.id = due.id RETURNING c.domain, c.id
+            ), events AS (
+                DELETE FROM adjutant.events e USING gone WHERE e.domain = gone.domain AND e.command_id = gone.id
+            ), cancellations AS (
+                DELETE FROM adjutant.cancellations c USING gone WHERE c.domain = gone.domain AND c.id = gone.id
+            )
+            SELECT (SELECT count(*) FROM gone), (SELECT max(received_at) FROM due)
+            """)
 
     private static let pruneCancellations: PostgresStatement = """
         DELETE FROM adjutant.cancellations c WHERE (c.domain, c.id) IN (

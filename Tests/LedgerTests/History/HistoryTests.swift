@@ -182,6 +182,32 @@ import Testing
         #expect(try await database.count("SELECT count(*) FROM adjutant.batches WHERE id = 'running'") == 1)
     }
 
+    @Test("What is to be cancelled stays until it is, however late its attempt: the cancellation would be forgotten")
+    func pruneBesideCancellations() async throws {
+        let database = try await Database.make()
+        try await database.connection.query(
+            """
+            INSERT INTO adjutant.commands (domain, id, type, state, attempts, received_at, finished_at, due_at, run)
+            SELECT 'lab', 'c' || n, 'a.b', CASE WHEN n < 2 THEN 'retrying' ELSE 'cancelled' END, 1, t,
+                CASE WHEN n >= 2 THEN t END, CASE WHEN n < 2 THEN t END, n
+            FROM generate_series(0, 3) n, (SELECT timestamptz '2026-01-01 00:00Z' AS t) x
+            """)
+        // Of the two that wait for an attempt, and of the two that ended.
+        try await database.connection.query(
+            """
+            INSERT INTO adjutant.cancellations (domain, id, requested_at)
+            SELECT 'lab', id, '2026-01-01 00:00Z' FROM unnest(ARRAY['c0', 'c2']) id
+            """)
+        let store = HistoryStore(database.connection)
+        let time = Self.start + 1_000_000
+        #expect(try await store.countPrunable(before: time) == 3)
+        let pruned = try await store.prune(before: time)
+        #expect(pruned.commands == 3)
+        let left = try await database.connection.query("SELECT id FROM adjutant.cancellations")
+        #expect(try left.map { try $0.get(0, as: String.self) } == ["c0"])
+        #expect(try await database.count("SELECT count(*) FROM adjutant.commands WHERE id = 'c0'") == 1)
+    }
+
     @Test("Retention waits for nobody")
     func pruneBesideLocks() async throws {
         let database = try await Database.make()
