@@ -129,9 +129,9 @@ struct HistoryView: Encodable {
     }
 
     /// JSON as it is, other bytes as text.
-    private static func json(_ bytes: [UInt8]) -> JSONValue? {
+    static func json(_ bytes: [UInt8]) -> JSONValue? {
         guard !bytes.isEmpty else { return nil }
-        return (try? JSONDocument(parsing: bytes)).map { JSONValue($0.root) }
+        return (try? JSONDocument(parsing: bytes, limits: CommandRules.json)).map { JSONValue($0.root) }
             ?? .string(String(decoding: bytes, as: UTF8.self))
     }
 

@@ -74,7 +74,7 @@ struct ScheduleView: Encodable {
 
     init(_ schedule: Schedule) {
         self.schedule = ScheduleRow(schedule)
-        self.data = JSONFragment(unchecked: schedule.data)
+        self.data = JSONFragment(line: schedule.data)
         self.attributes = schedule.attributes
         self.upcoming = schedule.upcoming(5).map { RFC3339.format($0, precision: .microseconds) }
     }
