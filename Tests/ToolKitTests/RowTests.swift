@@ -1,3 +1,5 @@
+import ArgumentParser
+import Commands
 import JSONCoding
 import Testing
 
@@ -22,5 +24,28 @@ import Testing
         let long = "[\"" + String(repeating: "x", count: 2_000_000) + "\"]"
         #expect(HistoryView.json(Array(long.utf8))?.arrayValue?.count == 1)
         #expect(HistoryView.json(Array("{".utf8)) == "{")
+    }
+
+    private struct Ping: Command { static let type: CommandType = "ping" }
+
+    private struct Shop: CommandService {
+        let domain: Domain = "shop"
+
+        func register(in handlers: inout Handlers) { handlers.on(Ping.self) { _, _ in NoOutput() } }
+    }
+
+    @Test func commandsThatNobodyHereRunsAreDoubted() throws {
+        let environment = ToolEnvironment(name: "shop", services: [Shop()])
+        #expect(try environment.doubt("ping", in: "shop") == nil)
+        #expect(try environment.doubt("pong", in: "shop")?.contains("no handler for pong") == true)
+        #expect(try environment.doubt("ping", in: "shpo")?.contains("the domain shpo; it has shop") == true)
+        #expect(try environment.domain(nil) == "shop")
+        #expect(throws: ToolError.self) { try environment.domain("") }
+    }
+
+    @Test func aScheduleHasAType() async throws {
+        let command = try SchedulesAddCommand.parse(["--domain", "lab", "--type", "", "--in", "1s"])
+        let error = await #expect(throws: ToolError.self) { try await command.run() }
+        #expect(error?.exit == .usage && error?.message == "--type must not be empty")
     }
 }

@@ -37,9 +37,20 @@ struct ActorOption: ParsableArguments {
 extension ToolEnvironment {
     /// The domain that is meant: the one given, else the program's only one.
     func domain(_ given: String?) throws -> Domain {
-        guard let name = given ?? (self.services.count == 1 ? self.domainNames : nil) else {
+        let name = given ?? (self.services.count == 1 ? self.domainNames : "")
+        guard !name.isEmpty else {
             throw ToolError(.usage, "no domain given: use --domain, for example with one of \(self.domainNames)")
         }
         return Domain(name)
+    }
+
+    /// What is odd about commands of the type in the domain: nothing may ever run them. Programs with other services may
+    /// know them all the same.
+    func doubt(_ type: CommandType, in domain: Domain) throws -> String? {
+        guard let service = self.service(domain) else {
+            return "this program has no service for the domain \(domain.rawValue.printable); it has \(self.domainNames)"
+        }
+        guard try self.registry(of: service).find(type.rawValue) == nil else { return nil }
+        return "this program's service for the domain \(domain) has no handler for \(type.rawValue.printable)"
     }
 }

@@ -58,8 +58,11 @@ struct SchedulesAddCommand: AsyncParsableCommand {
         let settings = try self.options.settings()
         let data = Array((self.data ?? "{}").utf8)
         if let problem = CommandRules.problem(data: data[...]) { throw ToolError(.usage, "--data is \(problem)") }
+        if let problem = CommandRules.problem(attribute: "type", self.type) { throw ToolError(.usage, "--\(problem)") }
+        let (domain, type) = (try ToolEnvironment.current.domain(self.domain), CommandType(self.type))
+        if let doubt = try ToolEnvironment.current.doubt(type, in: domain) { say("warning: \(doubt)") }
         let draft = ScheduleDraft(
-            domain: try ToolEnvironment.current.domain(self.domain), type: CommandType(self.type), key: self.key,
+            domain: domain, type: type, key: self.key,
             data: data, attributes: try self.attributeValues(), timing: try self.when.timing(), name: self.name,
             missedPolicy: MissedPolicy(rawValue: self.missed) ?? .fireOnce, createdBy: ActorOption.user)
         let schedule = try await DatabaseSession.run(settings) { try await ScheduleStore($0).add(draft) }
