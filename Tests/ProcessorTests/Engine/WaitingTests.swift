@@ -153,6 +153,7 @@ import Testing
         let full = TopicPartition("test.commands", 0)
         let running = await harness.start()
         await running.source.log.until { $0.paused == [full] }
+        await harness.journal.until { $0.hasStarted("h-0") }
         running.source.post(.revoked([full], lost: true))
         await running.source.log.until { $0.released == [full] }
         running.source.post(.assigned([full]))
