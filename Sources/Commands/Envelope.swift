@@ -4,7 +4,9 @@ import JSONCoding
 ///
 /// A structured-mode record is laid out anew as if it had come in binary mode (`view`); the original stays beside it, so
 /// that retries and dead letters carry the sender's own bytes.
-package struct Envelope: Sendable {
+///
+/// An object, because it is handed on many times for each command.
+package final class Envelope: Sendable {
     /// The record as Kafka delivered it.
     package let original: Record
     /// The record in binary-mode layout; the same object as `original` when it came so.

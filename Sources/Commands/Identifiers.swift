@@ -70,18 +70,30 @@ package enum Identifier {
         let high = high & 0xffff_ffff_ffff_0fff | version << 12
         let low = low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 36) { text in
-            var index = 0
-            for position in 0..<32 {
-                if position == 8 || position == 12 || position == 16 || position == 20 {
-                    text[index] = UInt8(ascii: "-")
-                    index += 1
-                }
-                let word = position < 16 ? high : low
-                let nibble = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (position & 15)) & 15)
-                text[index] = nibble < 10 ? 48 + nibble : 87 + nibble
-                index += 1
-            }
+            // 8-4-4-4-12 digits.
+            self.write(high >> 32, digits: 8, to: text, at: 0)
+            text[8] = UInt8(ascii: "-")
+            self.write(high >> 16, digits: 4, to: text, at: 9)
+            text[13] = UInt8(ascii: "-")
+            self.write(high, digits: 4, to: text, at: 14)
+            text[18] = UInt8(ascii: "-")
+            self.write(low >> 48, digits: 4, to: text, at: 19)
+            text[23] = UInt8(ascii: "-")
+            self.write(low, digits: 12, to: text, at: 24)
             buffer.append(contentsOf: UnsafeBufferPointer(text))
+        }
+    }
+
+    /// Writes the last so many hexadecimal digits of a number.
+    @inline(__always)
+    private static func write(
+        _ value: UInt64, digits: Int, to text: UnsafeMutableBufferPointer<UInt8>, at index: Int
+    ) {
+        var rest = value
+        for place in (index..<index + digits).reversed() {
+            let digit = UInt8(truncatingIfNeeded: rest & 15)
+            text[place] = digit &+ 48 &+ (digit > 9 ? 39 : 0)
+            rest >>= 4
         }
     }
 }

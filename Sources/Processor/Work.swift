@@ -111,7 +111,7 @@ package struct AttemptFailure: Sendable {
 ///
 /// Guarded by the engine's lock.
 final class Lane {
-    let id: UInt64
+    private(set) var id: UInt64
     /// Waiting behind the one that is busy.
     private(set) var waiting = WorkList()
     /// Outcomes sent, in the order of their commands, the first one not acknowledged.
@@ -135,6 +135,13 @@ final class Lane {
     var settleWaiter: UnsafeContinuation<Void, Never>?
 
     init(id: UInt64) { self.id = id }
+
+    /// Makes a lane that has ended another key's.
+    func begin(as id: UInt64) {
+        self.id = id
+        self.isBusy = false
+        self.isBarred = false
+    }
 
     func append(_ work: Work) { self.waiting.append(work) }
 

@@ -78,7 +78,14 @@ extension Engine {
             return false
         }
         guard self.offerSuccess(work, output: output, on: worker) else { return false }
-        self.settle(work, disposition, plainSuccess: true)
+        self.count(work, disposition)
+        // The next command by the same lock: most of what it costs is to take it.
+        let mayGoOn = self.mayGoOn(worker, after: work)
+        worker.next = self.dispatcher.withLock { dispatcher in
+            dispatcher.settled(work, plainSuccess: true)
+            return mayGoOn && dispatcher.running < dispatcher.settings.concurrency ? dispatcher.take() : nil
+        }
+        self.releaseHold(work)
         return true
     }
 
@@ -90,15 +97,15 @@ extension Engine {
     ///
     /// - Returns: Whether that was all of them.
     private func offerSuccess(_ work: Work, output: [UInt8], on worker: Worker) -> Bool {
-        let domain = work.slot.domain
+        let (domain, envelope) = (work.slot.domain, work.envelope)
         if work.unsent != .audit {
-            self.writer.result(work, output: output, into: &worker.draft)
+            self.writer.result(work, envelope, domain.headers, output: output, into: &worker.draft)
             if work.unsent == .result, !self.offer(worker, to: domain.resultsTopic, for: work) { return false }
             work.unsent = .reply
             if let topic = self.replyTopic(of: work), !self.offer(worker, to: topic, for: work) { return false }
             work.unsent = .audit
         }
-        self.writer.audit(work, .succeeded, failure: nil, into: &worker.draft)
+        self.writer.audit(work, envelope, domain.headers, .succeeded, failure: nil, into: &worker.draft)
         return self.offer(worker, to: domain.auditTopic, for: work)
     }
 

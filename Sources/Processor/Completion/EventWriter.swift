@@ -54,20 +54,27 @@ struct EventWriter: Sendable {
     // MARK: - Outcome events
 
     func result(_ work: Work, output: [UInt8], into draft: inout OutgoingRecord) {
+        self.result(work, work.envelope, work.slot.domain.headers, output: output, into: &draft)
+    }
+
+    /// The same for whoever has at hand what is the work's: each reading of it counts references.
+    func result(
+        _ work: Work, _ envelope: Envelope?, _ headers: EventHeaders, output: [UInt8], into draft: inout OutgoingRecord
+    ) {
         draft.reset()
-        self.setKey(work, in: &draft)
-        let block = work.slot.domain.headers.succeeded(work.entryIndex) { Self.typeName(work) }
-        self.addOutcomeHeaders(work, kind: "succeeded", block, to: &draft)
+        self.setKey(work, envelope, in: &draft)
+        let block = headers.succeeded(work.entryIndex) { Self.typeName(work) }
+        self.addOutcomeHeaders(work, envelope, kind: "succeeded", block, to: &draft)
         draft.setValue(output)
     }
 
     func failure(_ work: Work, _ failure: AttemptFailure, into draft: inout OutgoingRecord) {
         draft.reset()
-        self.setKey(work, in: &draft)
+        self.setKey(work, work.envelope, in: &draft)
         let block = work.slot.domain.headers.failed(work.entryIndex, hasSubject: self.hasID(work)) {
             Self.typeName(work)
         }
-        self.addOutcomeHeaders(work, kind: "failed", block, to: &draft)
+        self.addOutcomeHeaders(work, work.envelope, kind: "failed", block, to: &draft)
         draft.writeJSON { writer in
             writer.beginObject()
             writer.key("class")
@@ -102,9 +109,8 @@ struct EventWriter: Sendable {
     private func hasID(_ work: Work) -> Bool { work.poisonID != nil || work.envelope?.span(.id) != nil }
 
     private func addOutcomeHeaders(
-        _ work: Work, kind: StaticString, _ block: HeaderBlock, to draft: inout OutgoingRecord
+        _ work: Work, _ envelope: Envelope?, kind: StaticString, _ block: HeaderBlock, to draft: inout OutgoingRecord
     ) {
-        let envelope = work.envelope
         self.addEnvelope(work, envelope, kind: kind, attempt: 0, block, to: &draft)
         draft.addHeader("adjutant-attempt") { JSONInteger.append(work.attempt, to: &$0) }
         guard let envelope else { return }
@@ -136,9 +142,14 @@ struct EventWriter: Sendable {
     // MARK: - Audit
 
     func audit(_ work: Work, _ event: AuditEvent, failure: AttemptFailure?, into draft: inout OutgoingRecord) {
+        self.audit(work, work.envelope, work.slot.domain.headers, event, failure: failure, into: &draft)
+    }
+
+    func audit(
+        _ work: Work, _ envelope: Envelope?, _ headers: EventHeaders, _ event: AuditEvent, failure: AttemptFailure?,
+        into draft: inout OutgoingRecord
+    ) {
         draft.reset()
-        // Read once: each reading of it counts references.
-        let envelope = work.envelope
         let id = envelope?.span(.id)
         let poisonID = id == nil ? work.poisonID : nil
         if let envelope, let id {
@@ -148,7 +159,7 @@ struct EventWriter: Sendable {
         }
         self.addEnvelope(
             work, envelope, kind: event.type, attempt: Self.occasion(of: event, work),
-            work.slot.domain.headers.audit(event, hasSubject: id != nil || poisonID != nil), to: &draft)
+            headers.audit(event, hasSubject: id != nil || poisonID != nil), to: &draft)
         if let envelope, envelope.has(.traceparent) || work.traceHeaders != nil {
             self.addTrace(work, envelope, to: &draft)
         }
@@ -290,10 +301,10 @@ struct EventWriter: Sendable {
         draft.setHeader(EventHeaders.correlation, correlation ?? id)
     }
 
-    private func setKey(_ work: Work, in draft: inout OutgoingRecord) {
+    private func setKey(_ work: Work, _ envelope: Envelope?, in draft: inout OutgoingRecord) {
         if !work.record.key.isNull {
             draft.setKey(of: work.record)
-        } else if let key = work.envelope?.orderingKey {
+        } else if let key = envelope?.orderingKey {
             draft.setKey(key)
         }
     }

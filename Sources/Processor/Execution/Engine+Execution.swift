@@ -97,20 +97,29 @@ extension Engine {
     private func work(_ worker: Worker) async {
         while true {
             // An await costs even where nothing is waited for: without one as long as there are commands.
-            var next = self.takeNext()
+            var next = worker.next ?? self.takeNext()
+            worker.next = nil
             if next == nil { next = await self.nextWork() }
             guard let work = next else { break }
             let now = self.clock.wall()
             await self.execute(work, at: now, on: worker)
             // From here on the work may be with another thread.
-            // A cancelled task stays cancelled: the next handler must not inherit that.
-            if worker.isSpent || Task.isCancelled { break }
+            if worker.next != nil { continue }
+            if Self.isSpent(worker) { break }
             if self.executor.hasBacklog || worker.isToStepBack(at: now) { await Task.yield() }
         }
         self.workers.withLock { $0.removeAll { $0 === worker } }
         let isRetired = worker.current.withLock { $0.isAbandoned }
         if !isRetired { self.dispatcher.withLock { $0.workers -= 1 } }
         self.executor.nudge()
+    }
+
+    /// A cancelled task stays cancelled: the next handler must not inherit that.
+    private static func isSpent(_ worker: Worker) -> Bool { worker.isSpent || Task.isCancelled }
+
+    /// Whether a worker whose command was successful may take another one at once.
+    func mayGoOn(_ worker: Worker, after work: Work) -> Bool {
+        !Self.isSpent(worker) && !self.executor.hasBacklog && !worker.isDueToStepBack(at: work.startedAt)
     }
 
     /// The next command for a worker that is at work already, if there is one.

@@ -3,7 +3,7 @@ import Synchronization
 
 /// One of the `concurrency` places in which a handler can run: a long-lived task that takes one command after another.
 ///
-/// `@unchecked Sendable`: `draft`, `isSpent` and `steppedBackAt` are used by the worker's own task only.
+/// `@unchecked Sendable`: `draft`, `next`, `isSpent` and `steppedBackAt` are used by the worker's own task only.
 final class Worker: @unchecked Sendable {
     /// The attempt that runs here, as the watchdog sees it.
     struct Current {
@@ -27,6 +27,8 @@ final class Worker: @unchecked Sendable {
     var isSpent = false
     /// When the worker last stepped back from its thread, or began; Unix microseconds.
     private var steppedBackAt: Int64 = 0
+    /// Taken already, and counted as running.
+    var next: Work?
     /// Reused for every event that the worker sends.
     var draft = OutgoingRecord()
 
@@ -37,10 +39,12 @@ final class Worker: @unchecked Sendable {
     /// Whether the worker has gone from command to command for so long that it is to step back once: a thread that shows
     /// no sign of life counts as blocked.
     func isToStepBack(at now: Int64) -> Bool {
-        guard abs(now - self.steppedBackAt) >= 100_000 else { return false }
+        guard self.isDueToStepBack(at: now) else { return false }
         self.steppedBackAt = now
         return true
     }
+
+    func isDueToStepBack(at now: Int64) -> Bool { abs(now - self.steppedBackAt) >= 100_000 }
 
     /// Ends the attempt; false when the engine has given it up meanwhile.
     func end() -> (isOurs: Bool, wasCancelled: Bool) {

@@ -41,6 +41,9 @@ struct Dispatcher {
     var restarted: [TopicPartition] = []
     private var waitingCount: UInt64 = 0
     private var lastSlot: PartitionSlot?
+    /// Ended, and to be used again.
+    private var freeLanes: [Lane] = []
+    private static let mostFreeLanes = 1024
 
     init(settings: EngineSettings) { self.settings = settings }
 
@@ -326,7 +329,7 @@ struct Dispatcher {
             lane.append(work)
             self.advance(lane)
         } else {
-            let lane = Lane(id: id)
+            let lane = self.makeLane(id)
             lane.isBusy = true
             work.lane = lane
             self.lanes[id] = lane
@@ -347,7 +350,14 @@ struct Dispatcher {
             self.ready.append(work)
             return
         }
-        if lane.unacknowledged == 0 { self.lanes[lane.id] = nil }
+        guard lane.unacknowledged == 0, let ended = self.lanes.removeValue(forKey: lane.id) else { return }
+        if self.freeLanes.count < Self.mostFreeLanes { self.freeLanes.append(ended) }
+    }
+
+    private mutating func makeLane(_ id: UInt64) -> Lane {
+        guard let lane = self.freeLanes.popLast() else { return Lane(id: id) }
+        lane.begin(as: id)
+        return lane
     }
 
     /// A command will not run here any more, because its partition or the worker is going away. When it was tried
