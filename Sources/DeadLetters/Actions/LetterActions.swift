@@ -86,7 +86,6 @@ package final class LetterActions {
         }
         self.draft.reset()
         if let key = letter.keyBytes { self.draft.setKey(key) }
-        let view = letter.view
         self.draft.addHeader("content-type", "application/json")
         self.draft.addHeader("ce_specversion", "1.0")
         self.draft.addHeader("ce_id", Identifier.eventID(kind: "succeeded", commandID: id))
@@ -95,10 +94,11 @@ package final class LetterActions {
         self.draft.addHeader("ce_time", RFC3339.format(self.clock.wall()))
         self.draft.addHeader("ce_subject", id)
         self.draft.addHeader("ce_causationid", id)
-        func value(_ name: String) -> String? { view.header(named: name).flatMap { view.text($0) } }
-        self.draft.addHeader("ce_correlationid", value("ce_correlationid") ?? id)
-        for name in ["ce_actor", "ce_tenant", "ce_batchid", "ce_sagaid"] {
-            if let text = value(name) { self.draft.addHeader(name, bytes: Array(text.utf8)) }
+        self.draft.addHeader("ce_correlationid", letter.attribute(.correlationid) ?? id)
+        for attribute in [Attribute.actor, .tenant, .batchid, .sagaid] {
+            if let text = letter.attribute(attribute) {
+                self.draft.addHeader(attribute.headerName, bytes: Array(text.utf8))
+            }
         }
         self.draft.addHeader("adjutant-attempt", "\(letter.attempts ?? 0)")
         self.draft.addHeader("adjutant-resolved-by", actor)

@@ -82,6 +82,11 @@ package struct DeadLetter: Sendable {
     /// Bytes of the value; nil for a tombstone.
     package var valueBytes: Int? { self.record.value.isNull ? nil : Int(self.record.value.count) }
 
+    /// An attribute of the command's envelope; nil when it is absent or no text.
+    package func attribute(_ attribute: Attribute) -> String? {
+        self.view.header(named: attribute.headerName).flatMap { self.view.text($0) }
+    }
+
     /// Where the command was first read: `topic/partition/offset`; nil unless all three are known.
     package var origin: LetterCoordinate? {
         guard let topic = self.originTopic, let partition = self.originPartition, let offset = self.originOffset else {

@@ -112,7 +112,7 @@ struct EntryColumns {
 
     // MARK: - Texts
 
-    private static let textLimit = 1024
+    static let textLimit = 1024
 
     private mutating func append(_ column: TextColumn, _ envelope: Envelope, _ attribute: Attribute) {
         guard let span = envelope.span(attribute) else { return self.texts[column.rawValue].appendNull() }

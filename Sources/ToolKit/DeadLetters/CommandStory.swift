@@ -46,7 +46,9 @@ extension CommandStory {
         let last = record.finishedAt ?? record.startedAt ?? record.receivedAt
         story.events.append(
             Event(
-                time: DltText.time(last.microseconds), event: record.isDeadLettered ? "deadlettered" : record.state,
+                time: DltText.time(last.microseconds),
+                // One that somebody finished by hand has had its dead letter before.
+                event: record.isDeadLettered && record.state != "succeeded" ? "deadlettered" : record.state,
                 attempt: record.attempts, class: record.failureClass, code: record.code, worker: record.worker))
         return story
     }

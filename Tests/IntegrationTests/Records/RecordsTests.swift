@@ -56,6 +56,32 @@ extension IntegrationTests {
             }
         }
 
+        @Test("The result of a command that was resolved by hand is its outcome, for repeats too")
+        func resolved() async throws {
+            try await RecordsLab.with { records in
+                let lab = records.lab
+                let worker = try records.worker()
+                defer { worker.killNow() }
+                let message = CommandMessage(id: "rs", key: "k", data: #"{"fail":"permanent"}"#)
+                let failed = try lab.outcome(of: message)
+                #expect(failed.type == "lab.run.failed")
+                _ = try lab.deadLetter("rs") { $0.id == "rs" }
+                try records.tool(
+                    "dlt", "resolve", "rs", "--domain", "lab", "--result", #"{"done":true}"#, "--execute", "--reason",
+                    "r")
+                try lab.journal.wait("the result") { $0.outcomes["rs"]?.count == 2 }
+                try lab.sender.send(message)
+                try lab.sender.flush()
+                try lab.journal.wait("the repeat's outcome") { $0.outcomes["rs"]?.count == 3 }
+                let events = (lab.journal.now.outcomes["rs"] ?? []).filter { $0.type == "lab.run.succeeded" }
+                #expect(events.count == 2 && Set(events.map(\.id)).count == 1)
+                #expect(events.allSatisfy { $0.data["done"] as? Bool == true })
+                let shown = try records.object("commands", "show", "rs", "-o", "json")
+                #expect(shown["state"] as? String == "succeeded" && shown["code"] == nil)
+                #expect((shown["output"] as? [String: Any])?["done"] as? Bool == true)
+            }
+        }
+
         @Test("What is cancelled before it runs does not run: one by one, and as a batch")
         func cancelling() async throws {
             try await RecordsLab.with { records in
