@@ -65,6 +65,9 @@ import Testing
             try LetterFilter(text, now: Self.now).matches(letter, .parked, domain: "lab")
         }
         #expect(try holds("code=") && holds("code!=X") && holds("attempts!=3"))
+        // But for the class, which is called so wherever it is shown.
+        #expect(try holds("class=unknown") && holds("class~UNK") && !holds("class!=unknown") && !holds("class="))
+        #expect(try !LetterFilter("class=unknown", now: 0).matches(Self.letter, .parked, domain: "lab"))
         #expect(try !holds("code=X") && !holds("code~X") && !holds("attempts>=0") && !holds("attempts=0"))
     }
 

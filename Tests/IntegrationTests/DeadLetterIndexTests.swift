@@ -15,6 +15,7 @@ extension IntegrationTests {
             "state=parked", "state!=parked", "replays>=2 class=permanent", "partition=1 offset>=5", "bytes>=4",
             "time>=2026-05-04", "time<=2026-05-03", "age>=1s", "origin=lab.commands/2/17", "topic=lab.commands",
             "format=adjutant", "format!=adjutant", "attempts!=1", "attempts=1", "first<=2h", "domain=lab type~RUN",
+            "class=unknown", "class!=unknown", "class~UNKN", "class!=permanent",
             "domain!=lab", "group~lab fingerprint!=''",
         ]
 

@@ -135,6 +135,7 @@ extension IntegrationTests {
                     let row = try #require(rows.first { $0["key"] as? String == letter.name })
                     #expect(row["format"] as? String == letter.format, "\(letter.name)")
                     #expect(row["code"] as? String == letter.code, "\(letter.name)")
+                    #expect(row["class"] as? String == "unknown", "\(letter.name)")
                     let origin = row["origin"] as? [String: Any]
                     #expect(origin?["topic"] as? String == letter.topic, "\(letter.name)")
                     #expect(origin?["partition"] as? Int == letter.partition, "\(letter.name)")

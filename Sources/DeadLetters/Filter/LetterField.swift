@@ -21,7 +21,7 @@ package enum LetterField: String, Sendable, CaseIterable {
         switch self {
         case .domain: "the domain whose dead letters these are"
         case .type: "the command type"
-        case .class: "the failure class"
+        case .class: "the failure class; unknown where other programs gave the command up"
         case .code: "the error's code; of foreign letters the exception's class"
         case .fingerprint: "the group of equal causes"
         case .key: "the ordering key"

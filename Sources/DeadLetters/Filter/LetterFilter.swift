@@ -105,7 +105,7 @@ package struct LetterFilter: Sendable {
         }
     }
 
-    /// A missing value is as an empty one.
+    /// A missing value is as an empty one, but for the class.
     private static func compare(
         _ text: some BidirectionalCollection<UInt8>, _ comparison: Operator, _ wanted: [UInt8]
     ) -> Bool {
@@ -175,7 +175,7 @@ extension DeadLetter {
         return switch field {
         case .type: slice(self.typeSpan, self.view)
         case .id: slice(self.idSpan, self.view)
-        case .class: slice(self.classSpan, self.record)
+        case .class: slice(self.classSpan, self.record) ?? Array(Self.unknownClass.utf8)[...]
         case .code: slice(self.codeSpan, self.record)
         case .message: slice(self.messageSpan, self.record)
         case .group: slice(self.groupSpan, self.record)

@@ -24,7 +24,7 @@ package struct LetterGroups: Sendable {
             example: LetterCoordinate, exampleID: String?
         ) {
             self.fingerprint = fingerprint
-            self.failureClass = failureClass ?? "unknown"
+            self.failureClass = failureClass ?? DeadLetter.unknownClass
             self.code = code ?? ""
             self.type = type
             self.message = Fingerprint.normalise(message ?? "")

@@ -65,7 +65,10 @@ package struct DeadLetter: Sendable {
     package var type: String? { self.text(self.typeSpan, of: self.view) }
     /// The command id; nil when it cannot be read.
     package var id: String? { self.text(self.idSpan, of: self.view) }
+    /// Nil where other programs gave the record up: they know no classes.
     package var failureClass: String? { self.text(self.classSpan) }
+    /// What stands for a class that a letter lacks, wherever it is shown or asked for.
+    package static let unknownClass = "unknown"
     /// The error's code; for foreign letters the exception's class without its package.
     package var code: String? { self.text(self.codeSpan) }
     package var message: String? { self.text(self.messageSpan) }

@@ -3,7 +3,9 @@ import PostgresClient
 /// Which letters of the index are meant: all that is added must hold.
 package struct LetterQuery: Sendable {
     package enum Text: String, Sendable {
-        case type, key, `class`, code, message, fingerprint, format
+        case type, key, code, message, fingerprint, format
+        /// Letters of other programs have none.
+        case failureClass = "COALESCE(class, 'unknown')"
         case commandID = "command_id"
         case group = "consumer_group"
         case originTopic = "origin_topic"

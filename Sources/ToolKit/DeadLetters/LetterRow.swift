@@ -17,7 +17,8 @@ struct LetterRow: Sendable, Encodable {
     var type: String?
     var id: String?
     var key: String?
-    var `class`: String?
+    /// `unknown` where other programs gave the command up.
+    var `class`: String
     var code: String?
     var message: String?
     var fingerprint: String
@@ -41,7 +42,7 @@ struct LetterRow: Sendable, Encodable {
         self.type = letter.type
         self.id = letter.id
         self.key = letter.key
-        self.class = letter.failureClass
+        self.class = letter.failureClass ?? DeadLetter.unknownClass
         self.code = letter.code
         self.message = letter.message
         self.fingerprint = letter.fingerprint
@@ -66,7 +67,7 @@ struct LetterRow: Sendable, Encodable {
             table.add([
                 "\(row.partition)/\(row.offset)", .init(String(row.time.prefix(19)).replacing("T", with: " ")),
                 .init(row.state.rawValue, row.state.style), .init(row.type ?? "-"),
-                .init(row.class ?? row.format.rawValue), .init(row.code ?? "-"), .init(row.key ?? "-"),
+                .init(row.class), .init(row.code ?? "-"), .init(row.key ?? "-"),
                 .init(row.id ?? "-"), "\(row.replays)", .init(row.message ?? ""),
             ])
         }

@@ -54,7 +54,7 @@ extension LetterRow {
         self.type = letter.type
         self.id = letter.commandID
         self.key = letter.key
-        self.class = letter.failureClass
+        self.class = letter.failureClass ?? DeadLetter.unknownClass
         self.code = letter.code
         self.message = letter.message
         self.fingerprint = letter.fingerprint
@@ -104,7 +104,7 @@ extension LetterQuery {
     private static func text(_ field: LetterField) -> Text? {
         switch field {
         case .type: .type
-        case .class: .class
+        case .class: .failureClass
         case .code: .code
         case .fingerprint: .fingerprint
         case .key: .key
