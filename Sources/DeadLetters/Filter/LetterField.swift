@@ -1,3 +1,5 @@
+import Commands
+
 /// What a filter can ask about.
 package enum LetterField: String, Sendable, CaseIterable {
     case domain, type, `class`, code, fingerprint, key, id, message, state, group, topic, origin, format
@@ -13,6 +15,15 @@ package enum LetterField: String, Sendable, CaseIterable {
         case .partition, .offset, .replays, .attempts, .bytes: .number
         case .time, .first: .time
         case .age: .age
+        }
+    }
+
+    /// All values of a text field that has no others.
+    var values: [String]? {
+        switch self {
+        case .class: FailureClass.allCases.map(\.rawValue) + [DeadLetter.unknownClass]
+        case .format: LetterFormat.allCases.map(\.rawValue)
+        default: nil
         }
     }
 

@@ -33,6 +33,12 @@ struct LetterFilterParser {
             let known = LetterField.allCases.map(\.rawValue).joined(separator: ", ")
             throw LetterFilterError(term: written, message: "there is no field \(name); there are \(known)")
         }
+        if let first = rest.first, "=~<>".contains(first) {
+            throw LetterFilterError(
+                term: written,
+                message:
+                    "has \(first) after \(comparison.rawValue); use one of = != ~ >= <=, or put the value in quotes")
+        }
         let value = try self.value(&rest, written)
         return try self.term(field, comparison, value, String(start.prefix(start.count - rest.count)))
     }
@@ -77,6 +83,13 @@ struct LetterFilterParser {
         case .text:
             guard comparison != .atLeast, comparison != .atMost else {
                 throw refuse("\(field.rawValue) is text: use =, != or ~")
+            }
+            if comparison != .contains, let known = field.values {
+                let value = value.lowercased()
+                guard known.contains(value) else {
+                    throw refuse("there is no \(field.rawValue) \(value); there are \(known.joined(separator: ", "))")
+                }
+                return .init(field: field, comparison: comparison, value: .text(Array(value.utf8)))
             }
             let bytes = Array(value.utf8)
             return .init(
