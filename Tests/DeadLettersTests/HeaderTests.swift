@@ -16,6 +16,16 @@ import Testing
         #expect(letter.fingerprint == letter.record.text(ofHeader: "adjutant-fingerprint"))
     }
 
+    @Test("An attribute that comes twice is none, as the worker had it that gave the letter up")
+    func twice() {
+        let twice: [(String, [UInt8]?)] = ["ce_id", "ce_type", "ce_partitionkey", "ce_partitionkey"].map {
+            ($0, Letters.bytes("other"))
+        }
+        let letter = DeadLetter(Letters.own(key: nil, more: twice))
+        #expect(letter.id == nil && letter.type == nil && letter.key == nil)
+        #expect(letter.code == "CODE" && letter.replays == 0)
+    }
+
     @Test("Another program's letter with Kafka's own names")
     func kip1191() {
         let headers = ["topic": "lab.commands", "partition": "3", "offset": "8", "group": "g", "delivery.count": "5"]

@@ -136,18 +136,25 @@ extension DeadLetter {
 /// The values of the notes that one record has.
 private struct Notes {
     private var spans = InlineArray<48, ByteSpan>(repeating: .null)
+    /// Attributes that come more than once, a bit each.
+    private var repeated: UInt64 = 0
 
     /// Where a header comes more than once: Spring Kafka's `original` ones are added on every hop, so that the first
-    /// names the origin; of all others the last counts.
+    /// names the origin. An attribute of the envelope is none then, as a worker has it. Of all others the last counts.
     mutating func put(_ name: NoteName, _ value: ByteSpan) {
         switch name {
         case .springTopic, .springPartition, .springOffset, .springGroup:
             if self.spans[name.rawValue].isNull { self.spans[name.rawValue] = value }
+        case .type, .id, .expiry, .partitionKey:
+            if !self.spans[name.rawValue].isNull { self.repeated |= 1 << UInt64(name.rawValue) }
+            self.spans[name.rawValue] = value
         default: self.spans[name.rawValue] = value
         }
     }
 
-    subscript(name: NoteName) -> ByteSpan { self.spans[name.rawValue] }
+    subscript(name: NoteName) -> ByteSpan {
+        self.repeated & 1 << UInt64(name.rawValue) == 0 ? self.spans[name.rawValue] : .null
+    }
 
     func first(of names: NoteName...) -> ByteSpan {
         for name in names where !self[name].isNull { return self[name] }
