@@ -10,7 +10,7 @@ import Testing
             groups.add(
                 DeadLetter(
                     Letters.own(
-                        id: "c-\(index)", offset: Int64(index), message: "timeout after \(index) ms",
+                        id: "c-\(index)", offset: Int64(index), message: "no UTF-8 after \(index) ms",
                         failed: "2026-05-04T10:0\(minute):00Z")),
                 index == 1 ? .replayed : .parked)
         }
@@ -23,7 +23,7 @@ import Testing
         #expect(first.states == [.parked: 2, .replayed: 1])
         #expect(first.firstSeen == 1_777_888_860_000_000 && first.lastSeen == 1_777_889_340_000_000)
         #expect(first.exampleID == "c-2" && first.example.offset == 2)
-        #expect(first.message == "CODE: timeout after <id> ms")
+        #expect(first.message == "CODE: no UTF-8 after 2 ms")
         let foreign = sorted.first { $0.code == "DataException" }
         #expect(foreign?.failureClass == "unknown")
     }

@@ -1,4 +1,5 @@
 import Commands
+import Processor
 
 /// Dead letters grouped by cause.
 package struct LetterGroups: Sendable {
@@ -7,7 +8,7 @@ package struct LetterGroups: Sendable {
         package var failureClass: String
         package var code: String
         package var type: String?
-        /// Without what varies in it.
+        /// The example's: what is left of a message without all that may vary does not say what is wrong.
         package var message: String
         package var count = 0
         /// Microseconds since 1970.
@@ -27,7 +28,7 @@ package struct LetterGroups: Sendable {
             self.failureClass = failureClass ?? DeadLetter.unknownClass
             self.code = code ?? ""
             self.type = type
-            self.message = Fingerprint.normalise(message ?? "")
+            self.message = (message ?? "").cut(toBytes: 1024)
             self.firstSeen = failedAt
             self.lastSeen = failedAt
             self.example = example

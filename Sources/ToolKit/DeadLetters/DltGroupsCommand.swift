@@ -9,8 +9,8 @@ struct DltGroupsCommand: AsyncParsableCommand {
         usage: "adjutant dlt groups --bootstrap-servers <servers> --domain <domain> [--filter <terms>] [<options>]",
         discussion: """
             Letters of one cause have the same class, code and command type, and messages that differ in numbers, ids and \
-            quoted text only. The largest group comes first. Letters in every state count; add state=parked to the filter \
-            for those that nothing was done about.
+            quoted text only; the message shown is that of the example, the youngest letter. The largest group comes first. \
+            Letters in every state count; add state=parked to the filter for those that nothing was done about.
 
             Exit codes: 0 done, 2 the topic was not read to its end, 3 no such topic, 64 a filter that is none.
 

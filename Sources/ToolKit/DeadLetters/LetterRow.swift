@@ -99,7 +99,7 @@ struct GroupRow: Sendable, Encodable {
     var `class`: String
     var code: String
     var type: String?
-    /// Without what varies in it.
+    /// The example's.
     var message: String
     var count: Int
     /// By state.
