@@ -81,6 +81,28 @@ import Testing
         #expect(try DltExportCommand.parse(["--domain", "lab", "--limit", "0"]).limit == 0)
     }
 
+    @Test("One letter's huge key leaves the table as it is; JSON has all of it")
+    func hugeKey() throws {
+        let key = String(repeating: "k", count: 200_000)
+        let huge = DeadLetter(
+            Record(
+                topic: "lab.dlt", key: Array(key.utf8), value: [],
+                headers: ["adjutant-error-class", "adjutant-error-code", "ce_id", "ce_type", "__dlq.errors.message"].map
+                {
+                    ($0, Array(key.utf8))
+                }))
+        let rows = [huge, self.letter("a", minute: 10)].map { LetterRow($0, .parked, domain: "lab") }
+        let lines = LetterRow.table(rows).lines(for: Terminal(width: nil, hasColour: false))
+        #expect(lines.count == 3 && lines.allSatisfy { $0.count < 2000 })
+        #expect(lines[2].contains(" a ") && lines[2].count < 800)
+        #expect(rows[0].key == key)
+        var groups = LetterGroups()
+        groups.add(huge, .parked)
+        let line = GroupRow.table(groups.sorted.map(GroupRow.init)).lines(for: Terminal(width: nil, hasColour: false))[
+            1]
+        #expect(line.count < 2000)
+    }
+
     @Test("A preview tells what would be sent, left out and refused, and why")
     func plan() throws {
         var plan = ReplayPlan(now: 1_777_889_000_000_000, limit: nil)

@@ -1,5 +1,6 @@
 import Commands
 import DeadLetters
+import Processor
 
 /// A dead letter as it is listed; no payload.
 struct LetterRow: Sendable, Encodable {
@@ -66,13 +67,18 @@ struct LetterRow: Sendable, Encodable {
         for row in rows {
             table.add([
                 "\(row.partition)/\(row.offset)", .init(String(row.time.prefix(19)).replacing("T", with: " ")),
-                .init(row.state.rawValue, row.state.style), .init(row.type ?? "-"),
-                .init(row.class), .init(row.code ?? "-"), .init(row.key ?? "-"),
-                .init(row.id ?? "-"), "\(row.replays)", .init(row.message ?? ""),
+                .init(row.state.rawValue, row.state.style), .init(cut: row.type), .init(cut: row.class),
+                .init(cut: row.code), .init(cut: row.key), .init(cut: row.id), "\(row.replays)",
+                .init(cut: row.message ?? "", to: 1024),
             ])
         }
         return table
     }
+}
+
+extension TextTable.Cell {
+    /// What a header or a key holds: one letter's must not make every row as wide as itself.
+    fileprivate init(cut text: String?, to limit: Int = 128) { self.init((text ?? "-").cut(toBytes: limit)) }
 }
 
 extension LetterState {
@@ -131,8 +137,8 @@ struct GroupRow: Sendable, Encodable {
         ])
         for row in rows {
             table.add([
-                "\(row.count)", "\(row.states["parked"] ?? 0)", .init(row.fingerprint), .init(row.class),
-                .init(row.code), .init(row.type ?? "-"),
+                "\(row.count)", "\(row.states["parked"] ?? 0)", .init(row.fingerprint), .init(cut: row.class),
+                .init(cut: row.code), .init(cut: row.type),
                 .init(String(row.firstSeen.prefix(19)).replacing("T", with: " ")),
                 .init(String(row.lastSeen.prefix(19)).replacing("T", with: " ")),
                 "\(row.example.partition)/\(row.example.offset)", .init(row.message),
