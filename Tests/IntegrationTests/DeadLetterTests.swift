@@ -239,6 +239,19 @@ extension IntegrationTests {
                 #expect(try lab.dlt("show", "c-1", "--timeout", "0.000001").code == 2)
                 #expect(try lab.dlt("export", "--limit", "0").rows.count == 4)
                 #expect(try lab.dlt("export", "--limit", "3").rows.count == 3)
+                // No job is made for a letter that is not there; that a filter means none is no error.
+                for name in ["nope", "2/1000", "0/0/0"] {
+                    for arguments in [
+                        [], ["--execute", "--reason", "x"], ["--edit", "1", "--execute", "--reason", "x"],
+                    ] {
+                        let program = try lab.startDlt(["replay", name] + arguments)
+                        let code = try program.waitForExit(seconds: 60)
+                        #expect(code == (name == "0/0/0" ? 64 : 3), "\(program.tail)")
+                    }
+                }
+                #expect(try lab.dlt("replay", "c-1", "--filter", "key=other", "--execute", "--reason", "x").code == 3)
+                #expect(try lab.dlt("jobs", "list", "-o", "json").rows.isEmpty)
+                #expect(try lab.dlt("replay", "--filter", "key=other", "--execute", "--reason", "x").code == 0)
                 let canary = try lab.dlt(
                     "replay", "--canary", "1", "--outcome-timeout", "1", "--execute", "--reason", "no worker", "-o",
                     "json")

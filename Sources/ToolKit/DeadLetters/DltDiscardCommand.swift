@@ -85,7 +85,7 @@ struct LetterChange {
         }
         session.tell(report)
         if selection.letter != nil, letters.isEmpty, leftOut.isEmpty {
-            throw ToolError(.notFound, "no such letter on \(session.topic)")
+            throw session.noSuchLetter
         }
         var row = Row(dryRun: !self.change.execute, action: self.kind, letters: letters.count, leftOut: leftOut)
         if self.change.execute, !letters.isEmpty {

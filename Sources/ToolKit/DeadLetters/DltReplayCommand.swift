@@ -20,7 +20,7 @@ struct DltReplayCommand: AsyncParsableCommand {
             interrupt ends it after the batch, a second one at once.
 
             Exit codes: 0 done, 2 a canary failed, some letter could not be sent, or with --wait some failed again, \
-            4 letters were refused since their topic is not declared or not known, or another job runs, 5 no outcome of \
+            3 the letter named is not there, 4 letters were refused since their topic is not declared or not known, or another job runs, 5 no outcome of \
             a canary, an ordered letter or, with --wait, any letter in time, 130 interrupted.
 
             EXAMPLES
@@ -65,6 +65,7 @@ struct DltReplayCommand: AsyncParsableCommand {
         guard self.change.execute else {
             return try self.preview(session, filter, options, targets)
         }
+        if data == nil { try session.require(self.selection) }
         let runner = try ReplayJob(session: session, output: self.output, stop: stop)
         return try runner.start(options: options, filter: filter, targets: targets, data: data, wait: self.how.wait)
     }
@@ -78,6 +79,9 @@ struct DltReplayCommand: AsyncParsableCommand {
         plan.report = try session.scan(filter, seesAll: true) { letter, state in
             if let decision = rules.decide(letter, state) { plan.add(letter, state, decision) }
             return !plan.isFull
+        }
+        if self.selection.letter != nil, plan.report.matched == 0, !plan.report.isCutShort {
+            throw session.noSuchLetter
         }
         let row = PlanRow(plan, options)
         if self.output.format == .table {

@@ -112,12 +112,24 @@ final class DltSession {
             return true
         }
         self.tell(report)
-        if report.isCutShort {
-            throw ToolError(
-                .partial, "\(self.topic) was not read to its end, so the letter may be elsewhere: see --timeout")
-        }
-        guard let found else { throw ToolError(.notFound, "no such letter on \(self.topic)") }
+        if report.isCutShort { throw self.cutShort }
+        guard let found else { throw self.noSuchLetter }
         return (found.0, found.1, count - 1)
+    }
+
+    /// Tells of a letter that was named and is not there, before anything is done.
+    func require(_ selection: LetterSelection) throws {
+        guard selection.letter != nil else { return }
+        let report = try self.scan(try self.filter(selection)) { _, _ in false }
+        if report.matched > 0 { return }
+        guard !report.isCutShort else { throw self.cutShort }
+        throw self.noSuchLetter
+    }
+
+    var noSuchLetter: ToolError { ToolError(.notFound, "no such letter on \(self.topic)") }
+
+    private var cutShort: ToolError {
+        ToolError(.partial, "\(self.topic) was not read to its end, so the letter may be elsewhere: see --timeout")
     }
 
     /// Says on standard error what a reader of the result must know.
