@@ -31,6 +31,11 @@ struct Invocation {
             var registry = try ToolEnvironment.current.registry(of: service)
             registry.updatePolicies { type, policy in self.settings.apply(to: &policy, of: type) }
             guard let index = registry.find(envelope.type) else { continue }
+            if let expiry = envelope.microseconds(.expirytime), expiry <= Clock.now() {
+                return Self.failure(
+                    500, FailureClass.expired.rawValue, code: "EXPIRED",
+                    message: "expirytime had passed before the first attempt")
+            }
             return await self.run(registry.entries[index], envelope, domain: service.domain)
         }
         return Self.failure(

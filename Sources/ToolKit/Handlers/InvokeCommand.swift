@@ -10,7 +10,8 @@ struct InvokeCommand: AsyncParsableCommand {
             Reads one JSON event with type and data on standard input: {"type":"lab.run","data":{"echo":1}}. Attributes \
             such as id, subject or actor may stand beside them. Prints {"statusCode", "body"}: 200 with the handler's \
             output; 422 with every problem under errors when the data is invalid; 404 for a type that nobody handles; \
-            409 when a business rule says no; 500 for any other failure, an unreadable event among them.
+            409 when a business rule says no; 500 for any other failure, an unreadable event and one whose expirytime has \
+            passed among them. One with a notbefore is run at once.
 
             The exit code is 0 whenever that was printed. What handlers keep in memory is gone afterwards.
 
