@@ -81,6 +81,20 @@ import Testing
         #expect(envelope.text(.causationid) == "s-1" && record.text(record.value) == #"{"a":2}"#)
     }
 
+    @Test("A letter without an envelope cannot be edited into a command, and what it lacks is told")
+    func editedWithoutEnvelope() {
+        func fault(_ record: Record) -> String? {
+            ReplayWriter.fault(ofEdited: DeadLetter(record), data: [0x7b, 0x7d], limits: EnvelopeLimits())
+        }
+        #expect(fault(Letters.own()) == nil)
+        #expect(fault(Letters.foreign(Letters.spring()))?.contains("ce_specversion, ce_source, ce_type") == true)
+        // Its id is its own anyway.
+        #expect(fault(Letters.own(id: "")) == nil)
+        #expect(fault(Letters.own(more: [("ce_source", Letters.bytes("other"))]))?.contains("more than once") == true)
+        #expect(fault(Letters.own(more: [("ce_notbefore", Letters.bytes("soon"))]))?.contains("RFC 3339") == true)
+        #expect(fault(Letters.own(type: "")) == "the letter has no readable ce_type")
+    }
+
     @Test("Export and import give the same record, bytes that are no text included")
     func line() throws {
         let original = Letters.foreign(

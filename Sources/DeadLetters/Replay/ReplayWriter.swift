@@ -51,6 +51,24 @@ package enum ReplayWriter {
         return id
     }
 
+    /// Why a worker would read no command in what ``edited(_:data:into:)`` makes of the letter; nil when it would.
+    package static func fault(ofEdited letter: DeadLetter, data: [UInt8], limits: EnvelopeLimits) -> String? {
+        let missing = [Attribute.specversion, .source, .type].filter { letter.attribute($0)?.isEmpty ?? true }
+            .map(\.headerName)
+        guard missing.isEmpty else { return "the letter has no readable \(missing.joined(separator: ", "))" }
+        var draft = OutgoingRecord()
+        _ = self.edited(letter, data: data, into: &draft)
+        let record = Record(
+            topic: letter.record.topic, partition: 0, offset: 0, timestamp: 0, bytes: draft.bytes,
+            headers: draft.headers, key: draft.key, value: draft.value)
+        do {
+            _ = try EnvelopeReader(limits: limits).read(record)
+            return nil
+        } catch {
+            return error.message
+        }
+    }
+
     /// The letter itself, for the topic of parked letters.
     static func quarantine(_ letter: DeadLetter, at moment: Int64, into draft: inout OutgoingRecord) {
         draft.reset()

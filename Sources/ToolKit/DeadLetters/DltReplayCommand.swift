@@ -61,7 +61,15 @@ struct DltReplayCommand: AsyncParsableCommand {
                     + targets.names.sorted().joined(separator: ", "))
         }
         let data = try self.how.data()
-        if data != nil { _ = try session.one(self.selection) }
+        if let data {
+            let letter = try session.one(self.selection).letter
+            if let fault = ReplayWriter.fault(ofEdited: letter, data: data, limits: session.settings.limits()) {
+                throw ToolError(
+                    .usage,
+                    "--edit changes the data alone, and no worker could read the command \(letter.coordinate): \(fault); "
+                        + "send a new one with `\(ToolEnvironment.current.name) send`")
+            }
+        }
         guard self.change.execute else {
             return try self.preview(session, filter, options, targets)
         }
