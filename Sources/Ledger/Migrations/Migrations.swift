@@ -9,5 +9,6 @@ extension PostgresMigration {
         PostgresMigration(number: Migration0004.number, name: Migration0004.name, sql: Migration0004.sql),
         PostgresMigration(number: Migration0005.number, name: Migration0005.name, sql: Migration0005.sql),
         PostgresMigration(number: Migration0006.number, name: Migration0006.name, sql: Migration0006.sql),
+        PostgresMigration(number: Migration0007.number, name: Migration0007.name, sql: Migration0007.sql),
     ]
 }

@@ -135,6 +135,58 @@ struct OutboxPutTests {
         }
     }
 
+    @Test("a command that no worker could read is refused where it is put, and says why")
+    func refusedCommands() async throws {
+        try await OutboxLab.with { lab in
+            func put(_ arguments: String) async throws {
+                try await lab.database.script("SELECT adjutant.outbox_command(\(arguments))")
+            }
+            try await lab.database.script(
+                """
+                CREATE FUNCTION pg_temp.refusal(call text) RETURNS text LANGUAGE plpgsql AS $$
+                BEGIN
+                    EXECUTE call;
+                    RETURN 'taken';
+                EXCEPTION WHEN invalid_parameter_value THEN
+                    RETURN SQLERRM;
+                END
+                $$
+                """)
+            for (arguments, expected) in [
+                ("'lab', '', '{}'", "type must name"), ("'lab', NULL, '{}'", "type must name"),
+                ("'', 't', '{}'", "domain must name"), ("'a b', 't', '{}'", "domain must name"),
+                ("'lab', 't', NULL", "data must be JSON"), ("'lab', 't', '{}', id => ''", "1 to 128 bytes"),
+                ("'lab', 't', '{}', id => repeat('ä', 65)", "1 to 128 bytes"),
+                ("'lab', 't', '{}', source => ''", "source must not be empty"),
+                ("'lab', 't', '{}', attributes => '[]'", "must be a JSON object"),
+                ("'lab', 't', '{}', attributes => '{\"Bad-Name\": \"x\"}'", "attribute 'Bad-Name'"),
+                ("'lab', 't', '{}', attributes => '{\"\": \"x\"}'", "attribute ''"),
+                (
+                    "'lab', 't', '{}', attributes => '{\"a\": 1, \"actor\": {\"name\": \"jo\"}}'",
+                    "attribute actor must be text"
+                ),
+                ("'lab', 't', '{}', attributes => '{\"actor\": null}'", "attribute actor must be text"),
+                ("'lab', 't', '{}', attributes => '{\"actor\": \"\"}'", "attribute actor must not be empty"),
+                ("'lab', 't', '{}', attributes => '{\"id\": \"x\"}'", "attribute id is set"),
+                (
+                    "'lab', 't', '{}', attributes => '{\"notbefore\": \"soon\"}'",
+                    "attribute notbefore must be an RFC 3339"
+                ),
+            ] {
+                // The client keeps the server's words to itself.
+                let said = try await lab.database.query(
+                    "SELECT pg_temp.refusal($1)", [.text("SELECT adjutant.outbox_command(\(arguments))")]
+                ).only.get(0, as: String.self)
+                #expect(said.hasPrefix("adjutant.outbox_command: ") && said.contains(expected), "\(arguments): \(said)")
+            }
+            #expect(try await lab.left() == 0)
+            try await put(
+                "'lab', 't', 'null', attributes => '{\"tenant\": 7, \"expirytime\": \"2030-01-31t12:00:00.5+01:00\"}'")
+            try await put("'lab', 't', '{}', id => repeat('x', 128), attributes => NULL")
+            #expect(try await lab.left() == 2)
+        }
+    }
+
     @Test("status tells what waits, since when, and what is wrong; its exit code tells too")
     func status() async throws {
         try await OutboxLab.with { lab in
