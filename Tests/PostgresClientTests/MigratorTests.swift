@@ -82,6 +82,45 @@ struct MigratorTests {
             try await connection.script(migrator.sql)
             #expect(try await migrator.status().map(\.state) == [.applied, .applied])
             #expect(try await migrator.up().isEmpty)
+            // Again, and after an older program's.
+            try await connection.script(migrator.sql)
+            #expect(try await connection.query("SELECT count(*) FROM accounts").only.get(0) == 1)
+        }
+        try await RealServer.withDatabase { database in
+            try await self.migrator(database, [self.first]).up()
+            let connection = try await database.connect()
+            // A later statement of one migration may need an earlier one's table, and bodies of functions their dollars.
+            let third = PostgresMigration(
+                number: 3, name: "it's a function",
+                sql: """
+                    CREATE TABLE more (id int8);
+                    CREATE FUNCTION one() RETURNS int8 LANGUAGE sql AS $$ SELECT count(*) FROM more $$;
+                    """)
+            let migrator = try self.migrator(database, [self.first, self.second, third])
+            try await connection.script(migrator.sql)
+            #expect(try await migrator.status().map(\.state) == [.applied, .applied, .applied])
+            #expect(try await connection.query("SELECT one()").only.get(0, as: Int.self) == 0)
+            let edited = PostgresMigration(number: 1, name: "accounts", sql: "SELECT 1")
+            let fourth = PostgresMigration(number: 4, name: "last", sql: "CREATE TABLE last ()")
+            let error = await #expect(throws: PostgresError.self) {
+                try await connection.script(try self.migrator(database, [fourth, edited]).sql)
+            }
+            #expect(error?.sqlState?.rawValue == "P0001", "raised by the text itself")
+            try await connection.script("ROLLBACK")
+            #expect(try await connection.query("SELECT to_regclass('last') IS NULL").only.get(0) == true)
+        }
+    }
+
+    @Test("the printed SQL of a migration that fails leaves nothing behind")
+    func printedAndFailing() async throws {
+        try await RealServer.withDatabase { database in
+            let broken = PostgresMigration(number: 2, name: "broken", sql: "CREATE TABLE half (); SELECT 1 / 0")
+            let connection = try await database.connect()
+            await #expect(throws: PostgresError.self) {
+                try await connection.script(try self.migrator(database, [self.first, broken]).sql)
+            }
+            try await connection.script("ROLLBACK")
+            #expect(try await connection.query("SELECT to_regclass('adjutant.migrations') IS NULL").only.get(0) == true)
         }
     }
 

@@ -149,23 +149,41 @@ package struct PostgresMigrator: Sendable {
         }
     }
 
-    /// All migrations as a text for other tools: it leaves the same traces as ``up()``.
+    /// All migrations as a text for other tools, in one transaction: it leaves the same traces as ``up()``, and applies
+    /// nothing twice.
     package var sql: String {
-        var text = Self.table + "\n"
+        var text = """
+            -- One transaction. It applies what the table adjutant.migrations does not name yet, so that it may be run again,
+            -- and fails where another text was applied under a migration's number.
+            BEGIN;
+            DO $adjutant$ BEGIN PERFORM pg_advisory_xact_lock(\(Self.lock)); END $adjutant$;
+            \(Self.table)
+
+            """
         for migration in self.migrations {
             let name = migration.name.replacing("'", with: "''")
-            // An empty statement does no harm where the text ends with its own semicolon.
             text += """
 
                 -- \(migration.number): \(migration.name)
+                DO $adjutant$
+                BEGIN
+                IF EXISTS (
+                    SELECT FROM adjutant.migrations WHERE number = \(migration.number) AND checksum <> '\(migration.checksum)'
+                ) THEN
+                    RAISE EXCEPTION 'migration \(migration.number) (\(name)) is not the one that was applied';
+                ELSIF NOT EXISTS (SELECT FROM adjutant.migrations WHERE number = \(migration.number)) THEN
+                EXECUTE $migration$
                 \(migration.sql)
-                ;
+                $migration$;
                 INSERT INTO adjutant.migrations (number, name, checksum)
                 VALUES (\(migration.number), '\(name)', '\(migration.checksum)');
+                END IF;
+                END
+                $adjutant$;
 
                 """
         }
-        return text
+        return text + "\nCOMMIT;\n"
     }
 
     /// Lets a role read and write what is in the schema, and change nothing of it.

@@ -84,8 +84,8 @@ struct MigrateSQLCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sql", abstract: "Print all migrations, for another tool to apply.",
         discussion: """
-            Needs no database. What it prints also fills the table of applied migrations, so that `status` and `up` \
-            know of it.
+            Needs no database. What it prints is one transaction of its own, which applies what is pending and fills the \
+            table of applied migrations, so that `status` and `up` know of it. It may be run again.
             """)
 
     @Option(name: .customLong("grant-to"), help: "A role to read and write Adjutant's tables")
