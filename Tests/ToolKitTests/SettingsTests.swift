@@ -17,6 +17,7 @@ import Testing
         ("ADJUTANT_KAFKA_PROPERTIES_SASL_PASSWORD", "x"), ("ADJUTANT_KAFKA_PROPERTIES_SESSION_TIMEOUT_MS", "6000"),
         ("ADJUTANT_KAFKA_PROPERTIES_SSL_CA_LOCATION", "/x"), ("ADJUTANT_RETRY_DELAYS", "1s,10s"),
         ("ADJUTANT_TYPES_LAB_RUN_STRICT_ORDER", "true"), ("ADJUTANT_CONFIG", "x"), ("OTHER", "x"),
+        ("ADJUTANT_KAFKA_PROPERTIES_ENABLE_AUTO_COMMIT", "false"),
     ])
     func theseAreSettings(_ name: String, _ value: String) { #expect(self.problem([name: value]) == nil) }
 
@@ -25,6 +26,8 @@ import Testing
         ("ADJUTANT_KAFKA_PROPERTIES_NOPE", "1", "librdkafka has no property nope"),
         ("ADJUTANT_KAFKA_PROPERTIES_BOOTSTRAP_SERVERS", "h:1", "use kafka.bootstrap_servers"),
         ("ADJUTANT_KAFKA_PROPERTIES_GROUP_ID", "g", "use worker.group"),
+        ("ADJUTANT_KAFKA_PROPERTIES_ENABLE_AUTO_COMMIT", "true", "enable.auto.commit cannot be set: offsets"),
+        ("ADJUTANT_KAFKA_PROPERTIES_ENABLE_AUTO_OFFSET_STORE", "true", "cannot be set: offsets"),
         ("ADJUTANT_RETRY_DELAYS", "1s,x", "durations such as"),
         ("ADJUTANT_TYPES_LAB_RUN_ORDERING", "x", "key, partition"),
         ("ADJUTANT_RETRY_TIMEOUT", "0s", "a duration above 0"), ("ADJUTANT_RETRY_TIERS", "5s,0s", "durations above 0"),

@@ -90,6 +90,12 @@ package enum SettingSchema {
         "bootstrap.servers": "kafka.bootstrap_servers", "metadata.broker.list": "kafka.bootstrap_servers",
         "group.id": "worker.group",
     ]
+    /// Properties of librdkafka that are false, and why.
+    package static let fixedProperties = [
+        "enable.auto.commit": SettingSchema.commits, "auto.commit.enable": SettingSchema.commits,
+        "enable.auto.offset.store": SettingSchema.commits,
+    ]
+    private static let commits = "offsets are committed when commands have their outcomes, and not when they were read"
     package static let typesPrefix = "types."
 
     /// The kind of a path; nil when there is no such setting.

@@ -131,6 +131,9 @@ package struct Settings: Sendable {
                 if let own = SettingSchema.ownSettings[name] {
                     return "\(value.place): \(name) is not set as a property, which would go over flags: use \(own)"
                 }
+                if let reason = SettingSchema.fixedProperties[name], value.text != "false" {
+                    return "\(value.place): \(name) cannot be set: \(reason)"
+                }
                 return KafkaConfiguration.isKnown(name)
                     ? nil : "\(value.place): librdkafka has no property \(name)"
             }
