@@ -38,10 +38,7 @@ struct AsyncAPICommand: AsyncParsableCommand {
         var settings = try Settings.load(file: self.config)
         try settings.set("topics.directory", self.topicsDirectory, flag: "topics")
         let environment = ToolEnvironment.current
-        for name in self.domain where environment.service(Domain(name)) == nil {
-            throw ToolError(
-                .notFound, "there is no service for the domain \(name); there is \(environment.domainNames)")
-        }
+        for name in self.domain { _ = try environment.requireService(Domain(name)) }
         let topics = try settings.topics()
         let domains = try environment.services
             .filter { self.domain.isEmpty || self.domain.contains($0.domain.rawValue) }

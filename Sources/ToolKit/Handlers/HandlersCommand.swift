@@ -35,10 +35,7 @@ struct HandlersListCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try Settings.load(file: self.config)
         let environment = ToolEnvironment.current
-        for name in self.domain where environment.service(Domain(name)) == nil {
-            throw ToolError(
-                .notFound, "there is no service for the domain \(name); there is \(environment.domainNames)")
-        }
+        for name in self.domain { _ = try environment.requireService(Domain(name)) }
         var rows: [HandlerRow] = []
         for service in environment.services
         where self.domain.isEmpty || self.domain.contains(service.domain.rawValue) {

@@ -34,10 +34,7 @@ struct InvokeCommand: AsyncParsableCommand {
         var settings = try Settings.load(file: self.config)
         try settings.set("log.level", self.logLevel, flag: "log-level")
         let environment = ToolEnvironment.current
-        if let domain, environment.service(Domain(domain)) == nil {
-            throw ToolError(
-                .notFound, "there is no service for the domain \(domain); there is \(environment.domainNames)")
-        }
+        if let domain { _ = try environment.requireService(Domain(domain)) }
         let services = environment.services.filter { self.domain == nil || $0.domain.rawValue == self.domain }
         let event = try await DedicatedThread.run("adj-input") { try InputFile.read("-") }
         let invocation = Invocation(

@@ -25,6 +25,14 @@ package struct ToolEnvironment: Sendable {
         self.services.first { $0.domain == domain }
     }
 
+    /// The service of a domain that a flag or a setting names.
+    ///
+    /// - Throws: ``ToolError`` of wrong usage when there is none, as of any other wrong setting.
+    func requireService(_ domain: Domain) throws -> any CommandService {
+        if let service = self.service(domain) { return service }
+        throw ToolError(.usage, "there is no service for the domain \(domain); there is \(self.domainNames)")
+    }
+
     package func registry(of service: any CommandService) throws -> HandlerRegistry {
         var handlers = Handlers()
         service.register(in: &handlers)
