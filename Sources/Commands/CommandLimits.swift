@@ -19,6 +19,13 @@ public struct CommandLimits: Sendable, Hashable {
             guard let interval = DurationText.duration(spelt), interval > .zero else { return nil }
             self.init(count, per: interval)
         }
+
+        /// As the initialiser reads it, in the shortest way.
+        package var text: String {
+            let interval = DurationText.text(milliseconds: self.interval.wholeMilliseconds)
+            return
+                "\(self.count)/\(interval.hasPrefix("1") && !interval.dropFirst().contains { $0.isNumber } ? interval.dropFirst() : interval[...])"
+        }
     }
 
     /// Handlers of the type running at once in one worker; nil for the worker's own limit.

@@ -28,6 +28,7 @@ import Testing
         ("ADJUTANT_KAFKA_PROPERTIES_GROUP_ID", "g", "use worker.group"),
         ("ADJUTANT_KAFKA_PROPERTIES_ENABLE_AUTO_COMMIT", "true", "enable.auto.commit cannot be set: offsets"),
         ("ADJUTANT_KAFKA_PROPERTIES_ENABLE_AUTO_OFFSET_STORE", "true", "cannot be set: offsets"),
+        ("ADJUTANT_LOG_LEVEL", "loud", "log.level must be one of trace, debug"),
         ("ADJUTANT_RETRY_DELAYS", "1s,x", "durations such as"),
         ("ADJUTANT_TYPES_LAB_RUN_ORDERING", "x", "key, partition"),
         ("ADJUTANT_RETRY_TIMEOUT", "0s", "a duration above 0"), ("ADJUTANT_RETRY_TIERS", "5s,0s", "durations above 0"),
@@ -76,6 +77,28 @@ import Testing
         let row = HandlerRow(try handlers.registry().entries[0], domain: "test")
         #expect(row.policy.attempts == .max && row.policy.delays.count == HandlerRow.mostDelays)
     }
+
+    @Test func limitsInForceAreListed() throws {
+        let settings = try Settings(
+            file: nil,
+            environment: [
+                "ADJUTANT_TYPES_TEST_STEP_RATE": "100/s", "ADJUTANT_TYPES_TEST_STEP_TENANT_RATE": "5/10s",
+                "ADJUTANT_TYPES_TEST_STEP_CONCURRENCY": "4", "ADJUTANT_TYPES_TEST_STEP_OUTAGE_AFTER": "7",
+            ], types: ["test.step"])
+        var handlers = Handlers()
+        handlers.on(Step.self) { _, _ in NoOutput() }
+        var registry = try handlers.registry()
+        #expect(HandlerRow.table([HandlerRow(registry.entries[0], domain: "test")]).rows[0][6].text == "-")
+        registry.updatePolicies { type, policy in settings.apply(to: &policy, of: type) }
+        let row = HandlerRow(registry.entries[0], domain: "test")
+        #expect(row.policy.rate == "100/s" && row.policy.tenantRate == "5/10s" && row.policy.concurrency == 4)
+        #expect(row.policy.outageAfter == 7 && row.policy.outageProbe == "1s")
+        let cell = HandlerRow.table([row]).rows[0][6].text
+        #expect(cell == "100/s, 5/10s a tenant, 4 at once, outage after 7")
+    }
+
+    @Test(arguments: ["1/s", "60/m", "5/10s", "3/250ms", "2/11s", "9/h"])
+    func ratesAreSpelledAsTheyAreRead(_ text: String) { #expect(CommandLimits.Rate(text)?.text == text) }
 
     private struct Step: Command { static let type: CommandType = "test.step" }
 

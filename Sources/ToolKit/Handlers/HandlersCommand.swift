@@ -56,6 +56,19 @@ struct HandlerRow: Encodable {
         var timeout: String
         var ordering: Ordering
         var strictOrder: Bool
+        /// What the type has no limit for is left out.
+        var concurrency: Int?
+        var rate: String?
+        var tenantRate: String?
+        var outageAfter: Int?
+        var outageProbe: String?
+
+        fileprivate var limits: String {
+            [
+                self.rate, self.tenantRate.map { "\($0) a tenant" }, self.concurrency.map { "\($0) at once" },
+                self.outageAfter.map { "outage after \($0)" },
+            ].compactMap { $0 }.joined(separator: ", ")
+        }
     }
 
     var type: String
@@ -79,6 +92,14 @@ struct HandlerRow: Encodable {
             delays: retry.attempts < 2 ? [] : delays.map { DurationText.text(milliseconds: $0) },
             timeout: DurationText.text(milliseconds: entry.policy.timeout.wholeMilliseconds),
             ordering: entry.policy.ordering, strictOrder: entry.policy.strictOrder)
+        let limits = entry.policy.limits
+        self.policy.concurrency = limits.concurrency
+        self.policy.rate = limits.rate?.text
+        self.policy.tenantRate = limits.tenantRate?.text
+        self.policy.outageAfter = limits.outageAfter
+        self.policy.outageProbe = limits.outageAfter.map { _ in
+            DurationText.text(milliseconds: limits.outageProbe.wholeMilliseconds)
+        }
     }
 
     static let mostDelays = 100
@@ -86,14 +107,15 @@ struct HandlerRow: Encodable {
     static func table(_ rows: [HandlerRow]) -> TextTable {
         var table = TextTable([
             .init("TYPE"), .init("DOMAIN"), .init("TRIES", isRight: true), .init("DELAYS", least: 6),
-            .init("TIMEOUT", isRight: true), .init("ORDER"), .init("INPUT", least: 8), .init("OUTPUT", least: 8),
+            .init("TIMEOUT", isRight: true), .init("ORDER"), .init("LIMITS", least: 6), .init("INPUT", least: 8),
+            .init("OUTPUT", least: 8),
         ])
         for row in rows {
             let policy = row.policy
             table.add([
                 .init(row.type), .init(row.domain), "\(policy.attempts)", .init(policy.delays.joined(separator: ",")),
                 .init(policy.timeout), .init(policy.ordering.rawValue + (policy.strictOrder ? ", strict" : "")),
-                .init(row.input), .init(row.output),
+                .init(policy.limits.isEmpty ? "-" : policy.limits), .init(row.input), .init(row.output),
             ])
         }
         return table

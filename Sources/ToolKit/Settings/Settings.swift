@@ -1,6 +1,7 @@
 import Commands
 import Foundation
 import KafkaClient
+import Logging
 import PostgresClient
 import Yams
 
@@ -141,6 +142,8 @@ package struct Settings: Sendable {
                 expected = "key, partition or none"
             } else if path == "database.isolation", PostgresIsolation(rawValue: value.text) == nil {
                 expected = PostgresIsolation.allCases.map(\.rawValue).joined(separator: " or ")
+            } else if path == "log.level", Logger.Level(rawValue: value.text) == nil {
+                expected = "one of " + Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
             } else {
                 expected = nil
             }

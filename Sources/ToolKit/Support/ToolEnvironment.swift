@@ -60,19 +60,10 @@ extension Settings {
             types: ToolEnvironment.current.types())
     }
 
-    package func logLevel(default level: Logger.Level = .info) throws -> Logger.Level {
-        guard let text = self.text("log.level") else { return level }
-        guard let level = Logger.Level(rawValue: text) else {
-            throw ToolError(
-                .usage, "log.level must be one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
-        }
-        return level
-    }
-
     /// A logger that writes to standard error.
     package func logger(default level: Logger.Level = .info) throws -> Logger {
         var logger = Logger(label: ToolEnvironment.current.name) { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = try self.logLevel(default: level)
+        logger.logLevel = self.text("log.level").flatMap { Logger.Level(rawValue: $0) } ?? level
         return logger
     }
 
