@@ -1,4 +1,5 @@
 import Commands
+import Foundation
 import Testing
 
 @testable import ToolKit
@@ -28,6 +29,8 @@ import Testing
         ("ADJUTANT_KAFKA_PROPERTIES_GROUP_ID", "g", "use worker.group"),
         ("ADJUTANT_KAFKA_PROPERTIES_ENABLE_AUTO_COMMIT", "true", "enable.auto.commit cannot be set: offsets"),
         ("ADJUTANT_KAFKA_PROPERTIES_ENABLE_AUTO_OFFSET_STORE", "true", "cannot be set: offsets"),
+        ("ADJUTANT_RETRY_ATEMPTS", "3", "names no setting; did you mean ADJUTANT_RETRY_ATTEMPTS?"),
+        ("ADJUTANT_TYPES_LAB_RUN_TIMEOT", "3s", "did you mean ADJUTANT_TYPES_LAB_RUN_TIMEOUT?"),
         ("ADJUTANT_LOG_LEVEL", "loud", "log.level must be one of trace, debug"),
         ("ADJUTANT_RETRY_DELAYS", "1s,x", "durations such as"),
         ("ADJUTANT_TYPES_LAB_RUN_ORDERING", "x", "key, partition"),
@@ -54,6 +57,20 @@ import Testing
         #expect(settings.group(serving: ["lab"]) == "adjutant.lab")
         try settings.set("worker.group", "mine", flag: "group")
         #expect(settings.group(ofWorkersServing: "commerce") == "mine")
+    }
+
+    @Test func aKeyThatComesTwiceIsToldWithItsLine() throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("settings-\(UUID()).yaml").path
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        try Data("worker:\n  name: a\nretry:\n  attempts: 3\n  attempts: 4\n".utf8).write(
+            to: URL(fileURLWithPath: file))
+        let error = #expect(throws: ToolError.self) { try Settings(file: file, environment: [:], types: []) }
+        #expect(error?.exit == .usage)
+        #expect(error?.message == "the configuration file \(file):4:3 has keys more than once: attempts")
+    }
+
+    @Test func whatIsFarFromEverySettingIsNotGuessed() {
+        #expect(self.problem(["ADJUTANT_NOPE_NOPE_NOPE": "1"])?.contains("did you mean") == false)
     }
 
     @Test(arguments: ["h:0", "h:65536", "a:9092,b:99999", "[::1]:70000"])

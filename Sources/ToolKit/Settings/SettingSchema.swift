@@ -141,10 +141,19 @@ package enum SettingSchema {
     }
 
     /// The known path nearest to a mistyped one.
-    static func suggestion(for path: String) -> String? {
-        let all = self.entries.map(\.path)
-        let best = all.min { self.distance($0, path) < self.distance($1, path) }
-        return best.flatMap { self.distance($0, path) <= 4 ? $0 : nil }
+    static func suggestion(for path: String) -> String? { self.nearest(to: path, of: self.entries.map(\.path)) }
+
+    /// The name of the environment's variable nearest to a mistyped one.
+    static func suggestion(forEnvironmentName name: String, types: [String]) -> String? {
+        let paths =
+            self.entries.map(\.path)
+            + types.flatMap { type in self.typeEntries.map { "\(self.typesPrefix)\(type).\($0.path)" } }
+        return self.nearest(to: name, of: paths.map(self.environmentName))
+    }
+
+    private static func nearest(to text: String, of all: [String]) -> String? {
+        let best = all.map { (name: $0, distance: self.distance($0, text)) }.min { $0.distance < $1.distance }
+        return best.flatMap { $0.distance <= 4 ? $0.name : nil }
     }
 
     /// Levenshtein's distance.

@@ -26,7 +26,9 @@ package struct Settings: Sendable {
         for (name, text) in environment.sorted(by: { $0.key < $1.key })
         where name.hasPrefix("ADJUTANT_") && !name.hasPrefix("ADJUTANT_TEST_") && name != "ADJUTANT_CONFIG" {
             guard let path = SettingSchema.path(ofEnvironmentName: name, types: types) else {
-                problems.append("the environment variable \(name) names no setting")
+                let hint = SettingSchema.suggestion(forEnvironmentName: name, types: types)
+                problems.append(
+                    "the environment variable \(name) names no setting" + (hint.map { "; did you mean \($0)?" } ?? ""))
                 continue
             }
             self.values[path] = Value(text: text, place: "the environment variable \(name)")
@@ -196,7 +198,8 @@ package struct Settings: Sendable {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
             .composer(_, let problem, let mark, _):
             ":\(mark.line):\(mark.column) is not readable YAML: \(problem)"
-        case .duplicatedKeysInMapping(let names, _): " has keys more than once: \(names.joined(separator: ", "))"
+        case .duplicatedKeysInMapping(let names, let context):
+            ":\(context.mark.line):\(context.mark.column) has keys more than once: \(names.joined(separator: ", "))"
         default: " is not readable YAML"
         }
     }
