@@ -93,6 +93,9 @@ extension TimeZone {
         }
         self = zone
     }
+
+    /// Foundation's name of UTC is GMT.
+    var scheduleName: String { self.identifier == "GMT" ? "UTC" : self.identifier }
 }
 
 extension Schedule {

@@ -96,7 +96,7 @@ extension ScheduleStore {
                     .optional(change.due, PostgresValue.timestamp), .bool(change.isPaused),
                     .bool(change.isCancelled), .bool(change.timing != nil),
                     .optional(change.timing?.cron?.text, PostgresValue.text),
-                    .text(change.timing?.zone.identifier ?? ""),
+                    .text(change.timing?.zone.scheduleName ?? ""),
                 ])
             let due = change.isPaused ? nil : change.due?.microseconds
             let rows = try await self.session.run([call] + Self.notice(due, now: now))

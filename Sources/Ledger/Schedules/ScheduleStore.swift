@@ -39,7 +39,7 @@ package struct ScheduleStore: Sendable {
                     .text(draft.domain.rawValue), .text(draft.type.rawValue),
                     .optional(draft.key, PostgresValue.text), .bytes(draft.data),
                     .json(Self.json(draft.attributes)),
-                    .optional(draft.timing.cron?.text, PostgresValue.text), .text(draft.timing.zone.identifier),
+                    .optional(draft.timing.cron?.text, PostgresValue.text), .text(draft.timing.zone.scheduleName),
                     .text(draft.missedPolicy.rawValue),
                     .timestamp(PostgresTimestamp(microseconds: due)),
                     .optional(draft.createdBy, PostgresValue.text),

@@ -92,7 +92,9 @@ struct SchedulesAddCommand: AsyncParsableCommand {
             values[parts[0]] = parts[1]
         }
         for (name, value) in values {
-            if let problem = CommandRules.problem(attribute: name, value) { throw ToolError(.usage, "--\(problem)") }
+            if let problem = CommandRules.problem(attribute: name, value) {
+                throw ToolError(.usage, "the attribute \(name): \(problem)")
+            }
         }
         return values
     }

@@ -20,6 +20,12 @@ import Testing
         let cron = try await store.add(ScheduleDraft(domain: "lab", type: "lab.run", timing: self.daily()))
         #expect(cron.nextDue.map { $0.microseconds % 86_400_000_000 } == 0)
         #expect(cron.state == .active)
+        // As it was asked for; Foundation calls it otherwise.
+        #expect(cron.timeZone == "UTC")
+        let there = try TimeZone(scheduleZone: "Europe/Berlin")
+        let moved = try await store.reschedule(cron.id, to: .cron(CronExpression("@daily"), there))
+        #expect(moved.timeZone == "Europe/Berlin")
+        #expect(try await store.reschedule(cron.id, to: self.daily()).timeZone == "UTC")
     }
 
     @Test("A command's key is the schedule's, else its partition key, so that the order holds")
