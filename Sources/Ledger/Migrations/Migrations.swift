@@ -10,5 +10,6 @@ extension PostgresMigration {
         PostgresMigration(number: Migration0005.number, name: Migration0005.name, sql: Migration0005.sql),
         PostgresMigration(number: Migration0006.number, name: Migration0006.name, sql: Migration0006.sql),
         PostgresMigration(number: Migration0007.number, name: Migration0007.name, sql: Migration0007.sql),
+        PostgresMigration(number: Migration0008.number, name: Migration0008.name, sql: Migration0008.sql),
     ]
 }
