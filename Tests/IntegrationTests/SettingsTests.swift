@@ -40,13 +40,13 @@ struct BadCall: Sendable, CustomTestStringConvertible {
             name: "no such domain", arguments: ["worker", "-b", nobody, "--domain", "lap"], exit: 64,
             mentions: ["lap", "lab"]),
         BadCall(
-            name: "no such domain to invoke", arguments: ["invoke", "--domain", "lap"], exit: 64,
+            name: "no such domain to invoke", arguments: ["invoke", "--domain", "lap"], exit: 3,
             mentions: ["lap", "lab"]),
         BadCall(
-            name: "no such domain to list", arguments: ["handlers", "list", "--domain", "lap"], exit: 64,
+            name: "no such domain to list", arguments: ["handlers", "list", "--domain", "lap"], exit: 3,
             mentions: ["lap", "lab"]),
         BadCall(
-            name: "no such domain to describe", arguments: ["asyncapi", "--domain", "lap"], exit: 64,
+            name: "no such domain to describe", arguments: ["asyncapi", "--domain", "lap"], exit: 3,
             mentions: ["lap", "lab"]),
         BadCall(
             name: "password on the command line",

@@ -35,9 +35,18 @@ struct KeyedNodeContainer<Key: CodingKey>: KeyedDecodingContainerProtocol {
         if state.isNull(node) {
             return nil
         }
-        let value =
-            state.isCollecting
-            ? try state.collectedChild(type, at: node) : try state.decode(type, at: node)
+        // Apart, since an optional in between would have its type looked up on every call.
+        if state.isCollecting {
+            return try collected(type, at: node)
+        }
+        let value = try state.decode(type, at: node)
+        state.resume(object, after: node)
+        return value
+    }
+
+    @inline(never)
+    private func collected<T: Decodable>(_ type: T.Type, at node: Int) throws -> T? {
+        let value = try state.collectedChild(type, at: node)
         state.resume(object, after: node)
         return value
     }

@@ -25,12 +25,12 @@ package struct ToolEnvironment: Sendable {
         self.services.first { $0.domain == domain }
     }
 
-    /// The service of a domain that a flag or a setting names.
+    /// The service of a domain that is asked for.
     ///
-    /// - Throws: ``ToolError`` of wrong usage when there is none, as of any other wrong setting.
-    func requireService(_ domain: Domain) throws -> any CommandService {
+    /// - Parameter exit: Of the error when there is none: where the domain is a setting, it is one of wrong usage.
+    func requireService(_ domain: Domain, otherwise exit: ToolExit = .notFound) throws -> any CommandService {
         if let service = self.service(domain) { return service }
-        throw ToolError(.usage, "there is no service for the domain \(domain); there is \(self.domainNames)")
+        throw ToolError(exit, "there is no service for the domain \(domain); there is \(self.domainNames)")
     }
 
     package func registry(of service: any CommandService) throws -> HandlerRegistry {

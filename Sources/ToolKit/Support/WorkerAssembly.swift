@@ -27,7 +27,7 @@ package struct WorkerAssembly: Sendable {
         let wanted = names.isEmpty ? environment.services.map(\.domain) : names.map { Domain($0) }
         let topics = try settings.topics()
         self.domains = try wanted.map { name in
-            var registry = try environment.registry(of: environment.requireService(name))
+            var registry = try environment.registry(of: environment.requireService(name, otherwise: .usage))
             registry.updatePolicies { type, policy in settings.apply(to: &policy, of: type) }
             return ProcessedDomain(names: name, registry: registry, tiers: settings.tiers(of: name, topics: topics))
         }
