@@ -39,13 +39,15 @@ package struct OutgoingRecord: Sendable {
 
     /// Adds headers that were laid out before; values that are missing in the block are null until they are set.
     package mutating func addHeaders(_ block: HeaderBlock) {
-        let shift = Int32(truncatingIfNeeded: self.bytes.count)
-        self.bytes.append(contentsOf: block.bytes)
-        for header in block.headers {
-            var header = header
-            header.name.start += shift
-            if !header.value.isNull { header.value.start += shift }
-            self.headers.append(header)
+        withExtendedLifetime(block) {
+            let shift = Int32(truncatingIfNeeded: self.bytes.count)
+            self.bytes.append(contentsOf: UnsafeBufferPointer(block.bytes))
+            for header in block.headers {
+                var header = header
+                header.name.start += shift
+                if !header.value.isNull { header.value.start += shift }
+                self.headers.append(header)
+            }
         }
     }
 
@@ -163,15 +165,25 @@ package struct OutgoingRecord: Sendable {
 }
 
 /// Headers laid out once, for the many records that share them.
-package final class HeaderBlock: Sendable {
-    fileprivate let bytes: [UInt8]
-    fileprivate let headers: [HeaderSpan]
+///
+/// In memory of its own and not in arrays: threads that read one array at once wait for each other to count its references.
+/// `@unchecked Sendable`: the memory is written before anybody has the block, and freed with it.
+package final class HeaderBlock: @unchecked Sendable {
+    fileprivate let bytes: UnsafeMutableBufferPointer<UInt8>
+    fileprivate let headers: UnsafeMutableBufferPointer<HeaderSpan>
 
     /// - Parameter headers: In their order; a value of nil is to be set in each record.
     package init(_ headers: [(name: StaticString, value: String?)]) {
         var draft = OutgoingRecord()
         for (name, value) in headers { draft.addHeader("\(name)", bytes: value.map { Array($0.utf8) }) }
-        self.bytes = draft.bytes
-        self.headers = draft.headers
+        self.bytes = .allocate(capacity: draft.bytes.count)
+        self.headers = .allocate(capacity: draft.headers.count)
+        _ = self.bytes.initialize(from: draft.bytes)
+        _ = self.headers.initialize(from: draft.headers)
+    }
+
+    deinit {
+        self.bytes.deallocate()
+        self.headers.deallocate()
     }
 }

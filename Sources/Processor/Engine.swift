@@ -35,6 +35,8 @@ package final class Engine: Sendable {
     /// Lane threads take the intake's turns: see ``SharedIntake``.
     let isIntakeShared = Atomic<Bool>(false)
     let turnsOfLanes = Atomic<Int>(0)
+    /// A lane thread takes the intake's turn now.
+    let isLaneAtIntake = Atomic<Bool>(false)
     /// What the intake thread rests on while lane threads poll.
     let calm = RoomSignal()
     let room = RoomSignal()

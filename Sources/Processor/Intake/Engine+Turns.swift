@@ -94,6 +94,8 @@ extension Engine {
         guard self.isIntakeShared.load(ordering: .acquiring) else { return false }
         self.sink.report()
         let count = self.intake.withLockIfAvailable { state -> Int in
+            self.isLaneAtIntake.store(true, ordering: .relaxed)
+            defer { self.isLaneAtIntake.store(false, ordering: .relaxed) }
             guard state.batch.event == nil, state.noRoomSince == nil, !state.pausedAll else { return 0 }
             let limit = self.dispatcher.withLock { dispatcher -> PollLimit? in
                 guard dispatcher.phase == .running, dispatcher.hasRoom else { return nil }
@@ -105,10 +107,13 @@ extension Engine {
         }
         if count != nil { self.turnsOfLanes.add(1, ordering: .relaxed) }
         guard let count, count > 0 else {
-            // There is nothing, or the intake thread is at it: let that one poll, as this thread is about to sleep.
-            self.unshareIntake()
+            // There is nothing, or the intake thread is at it: let that one poll, as this thread is about to sleep. Another
+            // lane thread that is at it wakes this one when it finds much.
+            if count != nil || !self.isLaneAtIntake.load(ordering: .relaxed) { self.unshareIntake() }
             return false
         }
+        // Enough for two: what the other one's waking costs is little against it.
+        if count >= SharedIntake.worthwhile { self.executor.nudge(another: true) }
         return true
     }
 }
