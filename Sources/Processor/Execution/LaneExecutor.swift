@@ -19,8 +19,9 @@ final class LaneExecutor: TaskExecutor, @unchecked Sendable {
     private var lanes = LaneThreads()
     private let stopped = DispatchSemaphore(value: 0)
     /// Whether a second thread is woken as soon as there is more to do than one command. On one or two cores it is not:
-    /// the engine's and librdkafka's other threads need a core too, and two lane threads with short handlers mostly
-    /// wait for each other; the intake wakes another one when commands take long (see `Engine.shareLoad`).
+    /// the engine's and librdkafka's other threads need a core too, and two lane threads with short handlers wait for each
+    /// other. Another one is woken when commands take long (see `Engine.shareLoad`), and when a poll brings many of them
+    /// (see `Engine.takeTurnOfLane`).
     private let isEager: Bool
 
     /// Whether threads are woken sparingly.

@@ -55,7 +55,6 @@ struct SchedulesAddCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let settings = try self.options.settings()
         let data = Array((self.data ?? "{}").utf8)
         if let problem = CommandRules.problem(data: data[...]) { throw ToolError(.usage, "--data is \(problem)") }
         if let problem = CommandRules.problem(attribute: "type", self.type) { throw ToolError(.usage, "--\(problem)") }
@@ -65,6 +64,7 @@ struct SchedulesAddCommand: AsyncParsableCommand {
             domain: domain, type: type, key: self.key,
             data: data, attributes: try self.attributeValues(), timing: try self.when.timing(), name: self.name,
             missedPolicy: MissedPolicy(rawValue: self.missed) ?? .fireOnce, createdBy: ActorOption.user)
+        let settings = try self.options.settings()
         let schedule = try await DatabaseSession.run(settings) { try await ScheduleStore($0).add(draft) }
         if self.output.format == .table {
             put(schedule.id)
