@@ -22,9 +22,10 @@ public struct CommandLimits: Sendable, Hashable {
 
         /// As the initialiser reads it, in the shortest way.
         package var text: String {
-            let interval = DurationText.text(milliseconds: self.interval.wholeMilliseconds)
-            return
-                "\(self.count)/\(interval.hasPrefix("1") && !interval.dropFirst().contains { $0.isNumber } ? interval.dropFirst() : interval[...])"
+            var interval = DurationText.text(milliseconds: self.interval.wholeMilliseconds)
+            // One of a unit is the unit alone.
+            if interval.hasPrefix("1"), !interval.dropFirst().contains(where: \.isNumber) { interval.removeFirst() }
+            return "\(self.count)/\(interval)"
         }
     }
 

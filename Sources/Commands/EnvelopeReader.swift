@@ -13,6 +13,16 @@ package struct EnvelopeReader: Sendable {
         return try self.finish(original: record, view: record, index: index)
     }
 
+    /// Why a worker would read no command in what is being written; nil when it would.
+    package func fault(in draft: OutgoingRecord) -> String? {
+        do {
+            _ = try self.read(Record(draft, topic: ""))
+            return nil
+        } catch {
+            return error.message
+        }
+    }
+
     /// The ordering key without reading the rest: what the intake needs to choose a lane.
     package func orderingKey(of record: Record) -> ArraySlice<UInt8>? {
         if !record.key.isNull { return record.bytes[record.key.range] }

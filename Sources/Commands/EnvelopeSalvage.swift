@@ -28,10 +28,7 @@ struct EnvelopeSalvage {
             index.positions[attribute] = Int8(draft.headers.count)
             draft.copyHeader(header, of: record)
         }
-        let view = Record(
-            topic: record.topic, partition: record.partition, offset: record.offset, timestamp: record.timestamp,
-            bytes: draft.bytes, headers: draft.headers, key: draft.key, value: draft.value)
-        let envelope = Envelope(original: record, view: view, index: index)
+        let envelope = Envelope(original: record, view: record.laidOut(as: draft), index: index)
         self.id = envelope.text(.id)
         self.envelope = self.id == nil ? nil : envelope
     }

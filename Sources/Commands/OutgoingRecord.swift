@@ -39,15 +39,13 @@ package struct OutgoingRecord: Sendable {
 
     /// Adds headers that were laid out before; values that are missing in the block are null until they are set.
     package mutating func addHeaders(_ block: HeaderBlock) {
-        withExtendedLifetime(block) {
-            let shift = Int32(truncatingIfNeeded: self.bytes.count)
-            self.bytes.append(contentsOf: UnsafeBufferPointer(block.bytes))
-            for header in block.headers {
-                var header = header
-                header.name.start += shift
-                if !header.value.isNull { header.value.start += shift }
-                self.headers.append(header)
-            }
+        let shift = Int32(truncatingIfNeeded: self.bytes.count)
+        self.bytes.append(contentsOf: block.bytes)
+        for header in block.headers {
+            var header = header
+            header.name.start += shift
+            if !header.value.isNull { header.value.start += shift }
+            self.headers.append(header)
         }
     }
 
@@ -58,6 +56,13 @@ package struct OutgoingRecord: Sendable {
     package mutating func putBytes(_ body: (inout [UInt8]) -> Void) -> ByteSpan {
         let start = self.bytes.count
         body(&self.bytes)
+        return ByteSpan(start: start, count: self.bytes.count - start)
+    }
+
+    /// Appends the text of a moment, microseconds since 1970 UTC, that headers are to share.
+    package mutating func putTime(_ microseconds: Int64) -> ByteSpan {
+        let start = self.bytes.count
+        self.face.append(microseconds, precision: .milliseconds, to: &self.bytes)
         return ByteSpan(start: start, count: self.bytes.count - start)
     }
 
@@ -165,25 +170,15 @@ package struct OutgoingRecord: Sendable {
 }
 
 /// Headers laid out once, for the many records that share them.
-///
-/// In memory of its own and not in arrays: threads that read one array at once wait for each other to count its references.
-/// `@unchecked Sendable`: the memory is written before anybody has the block, and freed with it.
-package final class HeaderBlock: @unchecked Sendable {
-    fileprivate let bytes: UnsafeMutableBufferPointer<UInt8>
-    fileprivate let headers: UnsafeMutableBufferPointer<HeaderSpan>
+package final class HeaderBlock: Sendable {
+    fileprivate let bytes: [UInt8]
+    fileprivate let headers: [HeaderSpan]
 
     /// - Parameter headers: In their order; a value of nil is to be set in each record.
     package init(_ headers: [(name: StaticString, value: String?)]) {
         var draft = OutgoingRecord()
         for (name, value) in headers { draft.addHeader("\(name)", bytes: value.map { Array($0.utf8) }) }
-        self.bytes = .allocate(capacity: draft.bytes.count)
-        self.headers = .allocate(capacity: draft.headers.count)
-        _ = self.bytes.initialize(from: draft.bytes)
-        _ = self.headers.initialize(from: draft.headers)
-    }
-
-    deinit {
-        self.bytes.deallocate()
-        self.headers.deallocate()
+        self.bytes = draft.bytes
+        self.headers = draft.headers
     }
 }

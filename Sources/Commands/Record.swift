@@ -75,8 +75,21 @@ extension Record {
         if let key { draft.setKey(key) }
         for (name, bytes) in headers { draft.addHeader(name, bytes: bytes) }
         if let value { draft.setValue(value) }
+        self.init(draft, topic: topic, partition: partition, offset: offset, timestamp: timestamp)
+    }
+
+    /// A record as it will be read that is being written.
+    package convenience init(
+        _ draft: OutgoingRecord, topic: String, partition: Int32 = 0, offset: Int64 = 0, timestamp: Int64 = 0
+    ) {
         self.init(
             topic: topic, partition: partition, offset: offset, timestamp: timestamp, bytes: draft.bytes,
             headers: draft.headers, key: draft.key, value: draft.value)
+    }
+
+    /// The record laid out anew: what it holds is the draft's.
+    func laidOut(as draft: OutgoingRecord) -> Record {
+        Record(
+            draft, topic: self.topic, partition: self.partition, offset: self.offset, timestamp: self.timestamp)
     }
 }

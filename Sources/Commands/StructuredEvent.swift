@@ -27,7 +27,7 @@ struct StructuredEvent {
         draft.addHeader("content-type", bytes: Array((contentType ?? "application/json").utf8))
         self.copyHeaders(to: &draft)
         try self.setData(of: root, in: &draft)
-        return self.record(draft)
+        return self.record.laidOut(as: draft)
     }
 
     /// The event without its data and without attributes that are none: so that something can be told of one that
@@ -42,7 +42,7 @@ struct StructuredEvent {
             }
         }
         self.copyHeaders(to: &draft)
-        return self.record(draft)
+        return self.record.laidOut(as: draft)
     }
 
     /// Kafka headers of its own, such as the trace context and the retry state, stay as they are.
@@ -52,13 +52,6 @@ struct StructuredEvent {
             guard !name.elementsEqual("content-type".utf8), !name.starts(with: "ce_".utf8) else { continue }
             draft.copyHeader(header, of: self.record)
         }
-    }
-
-    private func record(_ draft: OutgoingRecord) -> Record {
-        Record(
-            topic: self.record.topic, partition: self.record.partition, offset: self.record.offset,
-            timestamp: self.record.timestamp, bytes: draft.bytes, headers: draft.headers, key: draft.key,
-            value: draft.value)
     }
 
     private func setData(of root: JSONNode, in draft: inout OutgoingRecord) throws(PoisonReason) {

@@ -111,7 +111,8 @@ package struct AttemptFailure: Sendable {
 ///
 /// Guarded by the engine's lock.
 final class Lane {
-    private(set) var id: UInt64
+    /// Another key's when the lane is used again after it has ended: all else is then as in a new one.
+    var id: UInt64
     /// Waiting behind the one that is busy.
     private(set) var waiting = WorkList()
     /// Outcomes sent, in the order of their commands, the first one not acknowledged.
@@ -135,13 +136,6 @@ final class Lane {
     var settleWaiter: UnsafeContinuation<Void, Never>?
 
     init(id: UInt64) { self.id = id }
-
-    /// Makes a lane that has ended another key's.
-    func begin(as id: UInt64) {
-        self.id = id
-        self.isBusy = false
-        self.isBarred = false
-    }
 
     func append(_ work: Work) { self.waiting.append(work) }
 

@@ -7,9 +7,7 @@ import Testing
     private func sent(_ write: (inout OutgoingRecord) -> Void) -> Record {
         var draft = OutgoingRecord()
         write(&draft)
-        return Record(
-            topic: "t", partition: 0, offset: 0, timestamp: 0, bytes: draft.bytes, headers: draft.headers,
-            key: draft.key, value: draft.value)
+        return Record(draft, topic: "t")
     }
 
     @Test("Key, value and the command's own headers go as they came; notes are off, and the replay is counted")

@@ -22,16 +22,15 @@ import Testing
         }
     }
 
-    private func respond(_ event: String, _ service: Service) async throws -> Invocation.Response {
+    private func respond(expiring time: String, _ service: Service) async throws -> Invocation.Response {
         try await Invocation(services: [service], settings: Settings(), logger: Logger(label: "tests"))
-            .respond(to: Array(event.utf8))
+            .respond(to: Array(#"{"type":"test.step","data":{},"expirytime":"\#(time)"}"#.utf8))
     }
 
     @Test("An event whose expirytime has passed is not run, as by a worker")
     func expired() async throws {
         let service = Service()
-        let response = try await self.respond(
-            #"{"type":"test.step","data":{},"expirytime":"2001-01-01T00:00:00Z"}"#, service)
+        let response = try await self.respond(expiring: "2001-01-01T00:00:00Z", service)
         #expect(response.status == 500)
         let body = try JSONDocument(parsing: response.body).root
         #expect(body["class"]?.stringValue == "expired" && body["code"]?.stringValue == "EXPIRED")
@@ -41,8 +40,7 @@ import Testing
     @Test("An event whose expirytime is to come is run")
     func inTime() async throws {
         let service = Service()
-        let response = try await self.respond(
-            #"{"type":"test.step","data":{},"expirytime":"2999-01-01T00:00:00Z"}"#, service)
+        let response = try await self.respond(expiring: "2999-01-01T00:00:00Z", service)
         #expect(response.status == 200)
         #expect(service.runs.load(ordering: .relaxed) == 1)
     }

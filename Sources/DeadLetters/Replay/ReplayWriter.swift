@@ -58,15 +58,7 @@ package enum ReplayWriter {
         guard missing.isEmpty else { return "the letter has no readable \(missing.joined(separator: ", "))" }
         var draft = OutgoingRecord()
         _ = self.edited(letter, data: data, into: &draft)
-        let record = Record(
-            topic: letter.record.topic, partition: 0, offset: 0, timestamp: 0, bytes: draft.bytes,
-            headers: draft.headers, key: draft.key, value: draft.value)
-        do {
-            _ = try EnvelopeReader(limits: limits).read(record)
-            return nil
-        } catch {
-            return error.message
-        }
+        return EnvelopeReader(limits: limits).fault(in: draft)
     }
 
     /// The letter itself, for the topic of parked letters.

@@ -78,14 +78,7 @@ extension Engine {
             return false
         }
         guard self.offerSuccess(work, output: output, on: worker) else { return false }
-        self.count(work, disposition)
-        // The next command by the same lock: most of what it costs is to take it.
-        let mayGoOn = self.mayGoOn(worker, after: work)
-        worker.next = self.dispatcher.withLock { dispatcher in
-            dispatcher.settled(work, plainSuccess: true)
-            return mayGoOn && dispatcher.running < dispatcher.settings.concurrency ? dispatcher.take() : nil
-        }
-        self.releaseHold(work)
+        self.settle(work, disposition, plainSuccess: true, goingOn: self.mayGoOn(worker, after: work) ? worker : nil)
         return true
     }
 
@@ -248,9 +241,16 @@ extension Engine {
         return false
     }
 
-    private func settle(_ work: Work, _ disposition: Disposition, plainSuccess: Bool) {
+    /// - Parameter worker: Gets its next command by the same lock: most of what it costs is to take it.
+    private func settle(
+        _ work: Work, _ disposition: Disposition, plainSuccess: Bool, goingOn worker: Worker? = nil
+    ) {
         self.count(work, disposition)
-        self.dispatcher.withLock { $0.settled(work, plainSuccess: plainSuccess) }
+        let next = self.dispatcher.withLock { dispatcher in
+            dispatcher.settled(work, plainSuccess: plainSuccess)
+            return worker == nil ? nil : dispatcher.take()
+        }
+        worker?.next = next
         self.releaseHold(work)
     }
 

@@ -263,9 +263,7 @@ struct EventWriter: Sendable {
         to draft: inout OutgoingRecord
     ) {
         draft.addHeaders(block)
-        var face = draft.face
-        let time = draft.putBytes { face.append(work.finishedAt, precision: .milliseconds, to: &$0) }
-        draft.face = face
+        let time = draft.putTime(work.finishedAt)
         draft.setHeader(EventHeaders.time, time)
         guard let envelope, let id = envelope.span(.id) else {
             let id = Array((work.poisonID ?? work.origin.description).utf8)

@@ -124,7 +124,7 @@ extension Engine {
 
     /// The next command for a worker that is at work already, if there is one.
     private func takeNext() -> Work? {
-        self.dispatcher.withLock { $0.running < $0.settings.concurrency ? $0.take() : nil }
+        self.dispatcher.withLock { $0.take() }
     }
 
     /// Waits for a command; nil when there will be none.
@@ -132,9 +132,7 @@ extension Engine {
         await withUnsafeContinuation { continuation in
             let (work, isOver) = self.dispatcher.withLock { dispatcher -> (Work?, Bool) in
                 guard dispatcher.phase != .stopped else { return (nil, true) }
-                if dispatcher.running < dispatcher.settings.concurrency, let work = dispatcher.take() {
-                    return (work, false)
-                }
+                if let work = dispatcher.take() { return (work, false) }
                 dispatcher.idle.append(continuation)
                 return (nil, false)
             }

@@ -197,7 +197,7 @@ struct Dispatcher {
 
     /// The next command to run; it counts as running from here on.
     mutating func take() -> Work? {
-        guard self.phase == .running else { return nil }
+        guard self.phase == .running, self.running < self.settings.concurrency else { return nil }
         while let work = self.ready.popFirst() {
             guard work.slot.state == .active else {
                 self.letGo(work)
@@ -356,7 +356,7 @@ struct Dispatcher {
 
     private mutating func makeLane(_ id: UInt64) -> Lane {
         guard let lane = self.freeLanes.popLast() else { return Lane(id: id) }
-        lane.begin(as: id)
+        lane.id = id
         return lane
     }
 

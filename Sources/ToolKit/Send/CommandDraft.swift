@@ -128,15 +128,7 @@ package enum CommandRules {
     package static func problem(_ draft: CommandDraft, structured: Bool, limits: EnvelopeLimits) -> String? {
         var record = OutgoingRecord()
         draft.write(into: &record, structured: structured, now: Clock.now())
-        do {
-            _ = try EnvelopeReader(limits: limits).read(
-                Record(
-                    topic: "", partition: 0, offset: 0, timestamp: 0, bytes: record.bytes, headers: record.headers,
-                    key: record.key, value: record.value))
-            return nil
-        } catch {
-            return error.message
-        }
+        return EnvelopeReader(limits: limits).fault(in: record)
     }
 
     /// What is wrong with the commands of one batch, if anything.
