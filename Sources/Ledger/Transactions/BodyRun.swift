@@ -14,25 +14,23 @@ final class BodyRun: Sendable {
     /// Runs the body; nil when it was left behind.
     func result(_ body: @escaping @Sendable () async throws -> Void) async -> Result<Void, any Error>? {
         await withCheckedContinuation { continuation in
+            // The task is made under the lock: whoever cancels it once it runs finds it.
             let isLeft = self.state.withLock { state in
-                if !state.hasEnded { state.waiter = continuation }
-                return state.hasEnded
-            }
-            if isLeft { return continuation.resume(returning: nil) }
-            // Unstructured, because a body that ignores its cancellation must not hold up anybody's transaction.
-            let task = Task {
-                do {
-                    try await body()
-                    self.end(.success(()))
-                } catch {
-                    self.end(.failure(error))
+                guard !state.hasEnded else { return true }
+                state.waiter = continuation
+                // Unstructured, because a body that ignores its cancellation must not hold up anybody's transaction.
+                state.task = Task { [isCancelled = state.isCancelled] in
+                    if isCancelled { withUnsafeCurrentTask { $0?.cancel() } }
+                    do {
+                        try await body()
+                        self.end(.success(()))
+                    } catch {
+                        self.end(.failure(error))
+                    }
                 }
+                return false
             }
-            let isCancelled = self.state.withLock { state in
-                if !state.hasEnded { state.task = task }
-                return state.isCancelled
-            }
-            if isCancelled { task.cancel() }
+            if isLeft { continuation.resume(returning: nil) }
         }
     }
 
