@@ -51,6 +51,15 @@ check_swift() {
         fail "Swift ${version:-of an unknown version} is too old: 6.2 or later is needed"
 }
 
+# For a release: the Swift runtime goes into the program, where the toolchain has it for that. The program is some percent
+# faster then, starts in half the time, and runs on machines without Swift.
+release_flags() {
+    local runtime
+    runtime=$(swift -print-target-info | sed -nE 's/.*"runtimeResourcePath": *"([^"]*)".*/\1/p')
+    echo --configuration release
+    if [ -d "${runtime}_static/linux" ]; then echo --static-swift-stdlib; fi
+}
+
 # What every build needs; further packages are given as arguments.
 set_up() {
     check_swift

@@ -61,36 +61,51 @@ struct AttributeNames: Sendable {
         self.starts = starts
     }
 
-    static func isCloudEvents(_ bytes: [UInt8], _ name: ByteSpan) -> Bool {
+    static func isCloudEvents(_ bytes: UnsafeBufferPointer<UInt8>, _ name: ByteSpan) -> Bool {
         let start = Int(name.start)
         return name.count > 3 && bytes[start] == UInt8(ascii: "c") && bytes[start + 1] == UInt8(ascii: "e")
             && bytes[start + 2] == UInt8(ascii: "_")
     }
 
-    static func isExtension(_ bytes: [UInt8], _ name: ByteSpan) -> Bool {
-        self.isCloudEvents(bytes, name) && self.shared.position(bytes, name) < 0
+    static func isExtension(_ bytes: UnsafeBufferPointer<UInt8>, _ name: ByteSpan) -> Bool {
+        self.isCloudEvents(bytes, name) && self.shared.attribute(bytes, name) == nil
     }
 
-    func attribute(_ bytes: [UInt8], _ span: ByteSpan) -> Attribute? {
-        let position = self.position(bytes, span)
-        return position < 0 ? nil : Attribute(rawValue: position)
-    }
-
-    /// The attribute's raw value, or -1.
-    func position(_ bytes: [UInt8], _ span: ByteSpan) -> Int {
+    func attribute(_ bytes: UnsafeBufferPointer<UInt8>, _ span: ByteSpan) -> Attribute? {
         let count = Int(span.count)
-        guard count < 32, count > 0 else { return -1 }
-        let start = Int(span.start)
-        var row = count * 8
-        while row < count * 8 + 8, self.candidates[row] != 255 {
-            let candidate = Int(self.candidates[row])
-            let name = self.starts[candidate]
-            // Names of equal length differ near their end more often than near their shared "ce_" start.
-            var index = count - 1
-            while index >= 0, bytes[start + index] == self.names[name + index] { index -= 1 }
-            if index < 0 { return candidate }
-            row += 1
+        guard count < 32, count > 0 else { return nil }
+        let given = UnsafeRawBufferPointer(bytes).baseAddress! + Int(span.start)
+        return self.names.withUnsafeBytes { names in
+            var row = count * 8
+            while row < count * 8 + 8, self.candidates[row] != 255 {
+                let candidate = Int(self.candidates[row])
+                let name = names.baseAddress! + self.starts[candidate]
+                if Self.isEqual(given, name, count) { return Attribute(rawValue: candidate) }
+                row += 1
+            }
+            return nil
         }
-        return -1
+    }
+
+    /// Names of equal length differ near their end more often than near their shared "ce_" start: from there, eight bytes at
+    /// a time.
+    @inline(__always)
+    private static func isEqual(_ one: UnsafeRawPointer, _ other: UnsafeRawPointer, _ count: Int) -> Bool {
+        var rest = count
+        while rest >= 8 {
+            rest -= 8
+            if one.loadUnaligned(fromByteOffset: rest, as: UInt64.self)
+                != other.loadUnaligned(fromByteOffset: rest, as: UInt64.self)
+            {
+                return false
+            }
+        }
+        while rest > 0 {
+            rest -= 1
+            if one.load(fromByteOffset: rest, as: UInt8.self) != other.load(fromByteOffset: rest, as: UInt8.self) {
+                return false
+            }
+        }
+        return true
     }
 }

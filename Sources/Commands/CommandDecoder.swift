@@ -10,7 +10,8 @@ enum CommandDecoder {
         do {
             command = try FastJSONDecoder(limits: limits.json).decode(C.self, from: document)
         } catch {
-            throw self.problems(of: C.self, in: document, limits: limits)
+            // Read once more, so that the others need not keep it.
+            throw self.problems(of: C.self, in: try self.document(of: envelope, limits: limits), limits: limits)
         }
         var problems = ProblemCollector<C>()
         command.validate(&problems)

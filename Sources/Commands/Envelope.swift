@@ -7,41 +7,55 @@ import JSONCoding
 ///
 /// An object, because it is handed on many times for each command.
 package final class Envelope: Sendable {
-    /// The record as Kafka delivered it.
-    package let original: Record
-    /// The record in binary-mode layout; the same object as `original` when it came so.
+    /// The record in binary-mode layout.
     package let view: Record
-    /// Per attribute the index of its header in `view`, or -1.
-    private let index: SIMD32<Int8>
-    /// Whether there are `ce_` attributes besides those in ``Attribute``.
-    package let hasExtensions: Bool
+    /// The record as Kafka delivered it, when it came in another layout.
+    private let structured: Record?
+    private let index: AttributeIndex
 
     init(original: Record, view: Record, index: AttributeIndex) {
-        self.original = original
         self.view = view
-        self.index = index.positions
-        self.hasExtensions = index.hasExtensions
+        self.structured = original === view ? nil : original
+        self.index = index
+    }
+
+    /// The record as Kafka delivered it; the same object as `view` when it came in binary mode.
+    package var original: Record { self.structured ?? self.view }
+
+    /// Whether there are `ce_` attributes besides those in ``Attribute``.
+    package var hasExtensions: Bool { self.index.hasExtensions }
+
+    /// Calls with where the attributes and the key lie.
+    package func withBytes<Result>(_ body: (EnvelopeBytes) throws -> Result) rethrows -> Result {
+        try self.view.bytes.withUnsafeBufferPointer { view in
+            try withUnsafePointer(to: self.index) { index in
+                // A record in structured mode is laid out anew with its key.
+                let key = self.view.key.isNull ? index.pointee.span(.partitionkey) : self.view.key
+                return try body(
+                    EnvelopeBytes(
+                        view: view, index: index, key: key.map { UnsafeBufferPointer(rebasing: view[$0.range]) }))
+            }
+        }
+    }
+
+    /// Calls with the attribute's bytes; with nil when it is absent or null.
+    func withValue<Result>(of attribute: Attribute, _ body: (UnsafeBufferPointer<UInt8>?) -> Result) -> Result {
+        guard let span = self.index.span(attribute) else { return body(nil) }
+        return self.view.bytes.withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[span.range])) }
     }
 
     /// Whether the header is a CloudEvents attribute that Adjutant has no use for.
     package func isExtension(_ header: HeaderSpan) -> Bool {
-        AttributeNames.isExtension(self.view.bytes, header.name)
+        self.view.bytes.withUnsafeBufferPointer { AttributeNames.isExtension($0, header.name) }
     }
 
-    package func has(_ attribute: Attribute) -> Bool { self.index[attribute.rawValue] >= 0 }
+    package func has(_ attribute: Attribute) -> Bool { self.index.has(attribute) }
 
     /// Whether the attribute is there and not empty.
     package func isFilled(_ attribute: Attribute) -> Bool { self.span(attribute).map { $0.count > 0 } ?? false }
 
     /// The attribute's bytes inside `view.bytes`.
-    package func span(_ attribute: Attribute) -> ByteSpan? { self.span(at: attribute.rawValue) }
-
-    func span(at attribute: Int) -> ByteSpan? {
-        let position = self.index[attribute]
-        guard position >= 0 else { return nil }
-        let span = self.view.headers[Int(position)].value
-        return span.isNull ? nil : span
-    }
+    package func span(_ attribute: Attribute) -> ByteSpan? { self.index.span(attribute) }
 
     package func text(_ attribute: Attribute) -> String? {
         self.span(attribute).map { String(decoding: self.view.bytes[$0.range], as: UTF8.self) }
@@ -66,10 +80,51 @@ package final class Envelope: Sendable {
     package var orderingKeyText: String? { self.orderingKey.map { String(decoding: $0, as: UTF8.self) } }
 }
 
-/// Where the known attributes of a record lie.
-struct AttributeIndex {
-    var positions = SIMD32<Int8>(repeating: -1)
+/// Where the values of a record's known attributes lie.
+struct AttributeIndex: Sendable {
+    /// By raw value of the attribute.
+    private var spans = InlineArray<30, ByteSpan>(repeating: Self.absent)
+    /// Whether there are `ce_` attributes besides those in ``Attribute``.
     var hasExtensions = false
+
+    /// Null, and told from a header whose value is null.
+    private static var absent: ByteSpan { ByteSpan(start: 0, count: -2) }
+
+    func has(_ attribute: Attribute) -> Bool { self.spans[attribute.rawValue].count != Self.absent.count }
+
+    func span(_ attribute: Attribute) -> ByteSpan? { self.span(at: attribute.rawValue) }
+
+    func span(at attribute: Int) -> ByteSpan? {
+        let span = self.spans[attribute]
+        return span.isNull ? nil : span
+    }
+
+    mutating func set(_ attribute: Attribute, _ value: ByteSpan) { self.spans[attribute.rawValue] = value }
+}
+
+/// A command's attributes and key where they lie, for whoever writes about it: nothing in it is counted. It is good as long
+/// as the call that hands it out.
+package struct EnvelopeBytes {
+    private let view: UnsafeBufferPointer<UInt8>
+    private let index: UnsafePointer<AttributeIndex>
+    /// The ordering key: the record key, else `partitionkey`, else nil.
+    package let key: UnsafeBufferPointer<UInt8>?
+
+    fileprivate init(
+        view: UnsafeBufferPointer<UInt8>, index: UnsafePointer<AttributeIndex>, key: UnsafeBufferPointer<UInt8>?
+    ) {
+        self.view = view
+        self.index = index
+        self.key = key
+    }
+
+    package func has(_ attribute: Attribute) -> Bool { self.index.pointee.has(attribute) }
+    package var hasExtensions: Bool { self.index.pointee.hasExtensions }
+
+    /// The attribute's value; nil when it is absent or null.
+    package subscript(attribute: Attribute) -> UnsafeBufferPointer<UInt8>? {
+        self.index.pointee.span(attribute).map { UnsafeBufferPointer(rebasing: self.view[$0.range]) }
+    }
 }
 
 /// Why a record is no readable command.

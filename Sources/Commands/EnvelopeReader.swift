@@ -42,33 +42,42 @@ package struct EnvelopeReader: Sendable {
         }
         let names = AttributeNames.shared
         let largest = Int32(clamping: self.limits.headerBytes)
-        for position in record.headers.indices {
-            let header = record.headers[position]
-            if header.value.count > largest || header.name.count > largest {
-                throw self.headerTooLarge(record, position)
+        let fault = record.bytes.withUnsafeBufferPointer { bytes -> HeaderFault? in
+            for (position, header) in record.headers.enumerated() {
+                if header.value.count > largest || header.name.count > largest { return .tooLarge(position) }
+                guard let attribute = names.attribute(bytes, header.name) else {
+                    if AttributeNames.isCloudEvents(bytes, header.name) { index.hasExtensions = true }
+                    continue
+                }
+                if attribute.isEnvelope, index.has(attribute) { return .repeated(attribute) }
+                index.set(attribute, header.value)
             }
-            let attribute = names.position(record.bytes, header.name)
-            if attribute < 0 {
-                if AttributeNames.isCloudEvents(record.bytes, header.name) { index.hasExtensions = true }
-                continue
-            }
-            if index.positions[attribute] >= 0, attribute <= Attribute.sagaid.rawValue {
-                let name = Attribute(rawValue: attribute)?.headerName ?? ""
-                throw self.broken(record, "DUPLICATE_ATTRIBUTE", "header \(name) appears more than once")
-            }
-            index.positions[attribute] = Int8(truncatingIfNeeded: position)
+            return nil
+        }
+        switch fault {
+        case .tooLarge(let position): throw self.headerTooLarge(record, position)
+        case .repeated(let attribute):
+            throw self.broken(
+                record, "DUPLICATE_ATTRIBUTE", "header \(attribute.headerName) appears more than once")
+        case nil: break
         }
         return index
     }
 
     /// Positions are kept in a byte each.
+    private enum HeaderFault {
+        case tooLarge(Int)
+        case repeated(Attribute)
+    }
+
     private static let mostHeaders = 112
 
     private func hasAllowedHeaders(_ record: Record, _ allowed: Int) -> Bool {
         guard record.headers.count <= allowed + 8 else { return false }
-        let own = record.headers.count { header in
-            AttributeNames.shared.attribute(record.bytes, header.name).map { $0.isRetryControl || $0 == .replays }
-                ?? false
+        let own = record.bytes.withUnsafeBufferPointer { bytes in
+            record.headers.count { header in
+                AttributeNames.shared.attribute(bytes, header.name).map { $0.isRetryControl || $0 == .replays } ?? false
+            }
         }
         return record.headers.count - own <= allowed
     }
@@ -88,91 +97,105 @@ package struct EnvelopeReader: Sendable {
     }
 
     private func isStructured(_ record: Record, _ index: AttributeIndex) -> Bool {
-        let position = index.positions[Attribute.contentType.rawValue]
-        guard position >= 0 else { return false }
-        let span = record.headers[Int(position)].value
-        let prefix = StaticPrefix.cloudEvents
-        guard Int(span.count) >= prefix.count else { return false }
-        let start = Int(span.start)
-        for offset in prefix.indices where record.bytes[start + offset] | 0x20 != prefix[offset] | 0x20 { return false }
-        return true
+        guard let span = index.span(.contentType) else { return false }
+        let prefix = Self.structuredPrefix
+        guard Int(span.count) >= prefix.utf8CodeUnitCount else { return false }
+        return record.bytes.withUnsafeBufferPointer { bytes in
+            prefix.withUTF8Buffer { prefix in
+                prefix.indices.allSatisfy { bytes[Int(span.start) + $0] | 0x20 == prefix[$0] | 0x20 }
+            }
+        }
     }
+
+    private static let structuredPrefix: StaticString = "application/cloudevents"
 
     private func finish(original: Record, view: Record, index: AttributeIndex) throws(PoisonReason) -> Envelope {
-        let envelope = Envelope(original: original, view: view, index: index)
-        let id = try self.checkedID(envelope)
-        if let failure = self.brokenAttribute(envelope) {
-            throw PoisonReason(
-                code: failure.code, message: failure.message,
-                id: String(decoding: view.bytes[id.range], as: UTF8.self),
-                envelope: failure.code == "NOT_UTF8"
-                    ? EnvelopeSalvage(view, limits: self.limits).envelope : envelope)
+        let (fault, isIDGood) = view.bytes.withUnsafeBufferPointer { bytes in
+            let fault = self.faultOfID(index, bytes)
+            return (fault ?? self.fault(index, bytes, value: original.value), fault == nil)
         }
-        return envelope
+        guard let fault else { return Envelope(original: original, view: view, index: index) }
+        guard isIDGood else { throw PoisonReason(code: fault.code, message: fault.message) }
+        let envelope = Envelope(original: original, view: view, index: index)
+        throw PoisonReason(
+            code: fault.code, message: fault.message, id: envelope.id,
+            envelope: fault.code == "NOT_UTF8" ? EnvelopeSalvage(view, limits: self.limits).envelope : envelope)
     }
 
-    private func checkedID(_ envelope: Envelope) throws(PoisonReason) -> ByteSpan {
-        guard let span = envelope.span(.id), span.count > 0 else {
-            throw PoisonReason(code: "MISSING_ATTRIBUTE", message: "ce_id is missing or empty")
+    private typealias Fault = (code: String, message: String)
+
+    private func faultOfID(_ index: AttributeIndex, _ bytes: UnsafeBufferPointer<UInt8>) -> Fault? {
+        guard let span = index.span(.id), span.count > 0 else {
+            return ("MISSING_ATTRIBUTE", "ce_id is missing or empty")
         }
         guard Int(span.count) <= self.limits.idBytes else {
-            throw PoisonReason(
-                code: "ID_TOO_LONG",
-                message: "ce_id has \(span.count) bytes, at most \(self.limits.idBytes) are allowed")
+            return (
+                "ID_TOO_LONG", "ce_id has \(span.count) bytes, at most \(self.limits.idBytes) are allowed"
+            )
         }
-        guard Self.isUTF8(envelope.view.bytes, span) else {
-            throw PoisonReason(code: "NOT_UTF8", message: "ce_id is not UTF-8, or has a NUL in it")
+        guard Self.isText(UnsafeBufferPointer(rebasing: bytes[span.range])) else {
+            return ("NOT_UTF8", "ce_id is not UTF-8, or has a NUL in it")
         }
-        return span
+        return nil
     }
 
     /// The rules beyond presence; one place so that the hot path is a handful of comparisons.
-    private func brokenAttribute(_ envelope: Envelope) -> (code: String, message: String)? {
-        let view = envelope.view
+    private func fault(_ index: AttributeIndex, _ bytes: UnsafeBufferPointer<UInt8>, value: ByteSpan) -> Fault? {
+        func attribute(_ attribute: Attribute) -> UnsafeBufferPointer<UInt8>? {
+            index.span(attribute).map { UnsafeBufferPointer(rebasing: bytes[$0.range]) }
+        }
+        func isTime(_ time: Attribute) -> Bool {
+            guard index.has(time) else { return true }
+            return attribute(time).flatMap { RFC3339.parse(String(decoding: $0, as: UTF8.self)) } != nil
+        }
         for position in 0...Attribute.sagaid.rawValue {
-            guard let span = envelope.span(at: position) else { continue }
-            if !Self.isUTF8(view.bytes, span) {
+            if let span = index.span(at: position), !Self.isText(UnsafeBufferPointer(rebasing: bytes[span.range])) {
                 return (
                     "NOT_UTF8", "\(Attribute(rawValue: position)?.headerName ?? "") is not UTF-8, or has a NUL in it"
                 )
             }
         }
-        if !envelope.isFilled(.specversion) || !envelope.isFilled(.source) || !envelope.isFilled(.type) {
-            let missing = [Attribute.specversion, .source, .type].first { !envelope.isFilled($0) }!
+        func isMissing(_ required: Attribute) -> Bool { attribute(required)?.isEmpty ?? true }
+        if isMissing(.specversion) || isMissing(.source) || isMissing(.type) {
+            let missing = [Attribute.specversion, .source, .type].first { isMissing($0) }!
             return ("MISSING_ATTRIBUTE", "\(missing.headerName) is missing or empty")
         }
-        if let version = envelope.span(.specversion), !Self.isVersion1(view.bytes, version) {
+        if let version = attribute(.specversion), !Self.isVersion1(version) {
             return ("UNSUPPORTED_SPECVERSION", "ce_specversion must be 1.0")
         }
-        if envelope.has(.expirytime), envelope.microseconds(.expirytime) == nil {
-            return ("BAD_TIME", "ce_expirytime is not an RFC 3339 time")
-        }
-        if envelope.has(.notbefore), envelope.microseconds(.notbefore) == nil {
-            return ("BAD_TIME", "ce_notbefore is not an RFC 3339 time")
-        }
-        if envelope.original.value.isNull {
-            return ("TOMBSTONE", "the record has no value (a tombstone), so there is no command in it")
-        }
-        if Int(envelope.original.value.count) > self.limits.valueBytes {
+        if !isTime(.expirytime) { return ("BAD_TIME", "ce_expirytime is not an RFC 3339 time") }
+        if !isTime(.notbefore) { return ("BAD_TIME", "ce_notbefore is not an RFC 3339 time") }
+        if value.isNull { return ("TOMBSTONE", "the record has no value (a tombstone), so there is no command in it") }
+        if Int(value.count) > self.limits.valueBytes {
             return (
                 "VALUE_TOO_LARGE",
-                "the value has \(envelope.original.value.count) bytes, at most \(self.limits.valueBytes) are allowed"
+                "the value has \(value.count) bytes, at most \(self.limits.valueBytes) are allowed"
             )
         }
         return nil
     }
 
-    private static func isVersion1(_ bytes: [UInt8], _ span: ByteSpan) -> Bool {
-        let start = Int(span.start)
-        return span.count == 3 && bytes[start] == 49 && bytes[start + 1] == 46 && bytes[start + 2] == 48
+    private static func isVersion1(_ version: UnsafeBufferPointer<UInt8>) -> Bool {
+        version.count == 3 && version[0] == 49 && version[1] == 46 && version[2] == 48
     }
 
-    static func isUTF8(_ bytes: [UInt8], _ span: ByteSpan) -> Bool {
-        for position in span.range where bytes[position] >= 0x80 || bytes[position] == 0 {
-            return bytes[position] != 0 && String(validating: bytes[span.range], as: UTF8.self) != nil
-                && !bytes[span.range].contains(0)
+    static func isText(_ bytes: [UInt8], _ span: ByteSpan) -> Bool {
+        bytes.withUnsafeBufferPointer { Self.isText(UnsafeBufferPointer(rebasing: $0[span.range])) }
+    }
+
+    /// Whether the bytes are UTF-8 without a NUL.
+    static func isText(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        let raw = UnsafeRawBufferPointer(bytes)
+        var position = 0
+        while position + 8 <= raw.count {
+            let word = raw.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+            // Taking one from each byte sets the highest bit of a NUL, as it is set in what is not ASCII.
+            guard (word | (word &- 0x0101_0101_0101_0101)) & 0x8080_8080_8080_8080 == 0 else { break }
+            position += 8
         }
-        return true
+        while position < raw.count, raw[position] > 0, raw[position] < 0x80 { position += 1 }
+        guard position < raw.count else { return true }
+        return !bytes.contains(0) && String(validating: bytes, as: UTF8.self) != nil
     }
 
     // MARK: - Structured mode
@@ -221,8 +244,4 @@ package struct EnvelopeReader: Sendable {
         }
         return self.broken(StructuredEvent(record: record, document: document).readableAttributes, code, message)
     }
-}
-
-enum StaticPrefix {
-    static let cloudEvents = Array("application/cloudevents".utf8)
 }

@@ -9,10 +9,10 @@ struct EnvelopeSalvage {
         var found = [HeaderSpan?](repeating: nil, count: Attribute.allCases.count)
         var isRepeated = [Bool](repeating: false, count: found.count)
         for header in record.headers {
-            guard let attribute = AttributeNames.shared.attribute(record.bytes, header.name), attribute.isSalvaged
-            else {
-                continue
+            let attribute = record.bytes.withUnsafeBufferPointer {
+                AttributeNames.shared.attribute($0, header.name)
             }
+            guard let attribute, attribute.isSalvaged else { continue }
             if found[attribute.rawValue] != nil { isRepeated[attribute.rawValue] = true }
             found[attribute.rawValue] = header
         }
@@ -23,10 +23,10 @@ struct EnvelopeSalvage {
             guard let header, !isRepeated[attribute] else { continue }
             let limit = attribute == Attribute.id.rawValue ? limits.idBytes : limits.headerBytes
             guard header.value.count > 0, Int(header.value.count) <= limit,
-                EnvelopeReader.isUTF8(record.bytes, header.value)
+                EnvelopeReader.isText(record.bytes, header.value)
             else { continue }
-            index.positions[attribute] = Int8(draft.headers.count)
             draft.copyHeader(header, of: record)
+            index.set(Attribute(rawValue: attribute)!, draft.headers[draft.headers.count - 1].value)
         }
         let envelope = Envelope(original: record, view: record.laidOut(as: draft), index: index)
         self.id = envelope.text(.id)

@@ -81,17 +81,10 @@ package final class HandlerEntry: Sendable {
     }
 
     /// Whether the span spells the type.
-    fileprivate func isNamed(_ bytes: [UInt8], _ span: ByteSpan) -> Bool {
-        guard Int(span.count) == self.typeBytes.count else { return false }
-        return bytes.withUnsafeBufferPointer { bytes in
-            self.typeBytes.withUnsafeBufferPointer { type in
-                for index in type.indices where type[index] != bytes[Int(span.start) + index] { return false }
-                return true
-            }
-        }
+    fileprivate func isNamed(_ type: UnsafeBufferPointer<UInt8>) -> Bool {
+        self.typeBytes.withUnsafeBufferPointer { $0.count == type.count && $0.elementsEqual(type) }
     }
 
-    /// The same handler under another policy.
     func with(policy: CommandPolicy) -> HandlerEntry { HandlerEntry(self, policy: policy) }
 
     init<C: Command>(
@@ -114,52 +107,73 @@ package final class HandlerEntry: Sendable {
 
 /// All handlers of a domain, found by the bytes of a record's type.
 package struct HandlerRegistry: Sendable {
-    package private(set) var entries: [HandlerEntry]
-    /// Places of the entries, by hash: open addressing, at most half full; -1 where there is none.
-    private let table: [Int32]
+    /// One object, so that whoever looks something up counts one reference.
+    private final class Storage: Sendable {
+        let entries: [HandlerEntry]
+        /// Places of the entries, by hash: open addressing, at most half full; -1 where there is none.
+        let table: [Int32]
+
+        init(_ entries: [HandlerEntry], _ table: [Int32]) {
+            self.entries = entries
+            self.table = table
+        }
+    }
+
+    private var storage: Storage
+
+    package var entries: [HandlerEntry] { self.storage.entries }
 
     package init(entries: [HandlerEntry]) {
-        self.entries = entries
         var size = 8
         while size < entries.count * 2 { size *= 2 }
         var table = [Int32](repeating: -1, count: size)
         for (index, entry) in entries.enumerated() {
-            var place = Self.hash(entry.typeBytes, ByteSpan(start: 0, count: entry.typeBytes.count)) & (size - 1)
+            var place = entry.typeBytes.withUnsafeBufferPointer { Self.hash($0) } & (size - 1)
             while table[place] >= 0 { place = (place + 1) & (size - 1) }
             table[place] = Int32(index)
         }
-        self.table = table
+        self.storage = Storage(entries, table)
     }
 
-    /// The index of the handler for the type that the span spells.
-    package func find(_ bytes: [UInt8], _ span: ByteSpan) -> Int? {
-        let mask = self.table.count - 1
-        var place = Self.hash(bytes, span) & mask
-        while self.table[place] >= 0 {
-            let index = Int(self.table[place])
-            if self.entries[index].isNamed(bytes, span) { return index }
+    /// The index of the handler for the type.
+    package func find(_ type: UnsafeBufferPointer<UInt8>) -> Int? {
+        let storage = self.storage
+        let mask = storage.table.count - 1
+        var place = Self.hash(type) & mask
+        while storage.table[place] >= 0 {
+            let index = Int(storage.table[place])
+            if storage.entries[index].isNamed(type) { return index }
             place = (place + 1) & mask
         }
         return nil
     }
 
     package func find(_ type: String) -> Int? {
-        let bytes = Array(type.utf8)
-        return self.find(bytes, ByteSpan(start: 0, count: bytes.count))
+        var type = type
+        return type.withUTF8 { self.find($0) }
+    }
+
+    /// The handler for the command's type, and its index.
+    package func find(_ envelope: Envelope) -> (index: Int, entry: HandlerEntry)? {
+        envelope.withValue(of: .type) { type in
+            guard let type, let index = self.find(type) else { return nil }
+            return (index, self.storage.entries[index])
+        }
     }
 
     package mutating func updatePolicies(_ update: (CommandType, inout CommandPolicy) -> Void) {
-        self.entries = self.entries.map { entry in
+        let entries = self.storage.entries.map { entry in
             var policy = entry.policy
             update(entry.type, &policy)
             return entry.with(policy: policy)
         }
+        self.storage = Storage(entries, self.storage.table)
     }
 
     /// FNV-1a, 64 bits.
-    private static func hash(_ bytes: [UInt8], _ span: ByteSpan) -> Int {
+    private static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for position in span.range { hash = (hash ^ UInt64(bytes[position])) &* 0x100_0000_01b3 }
+        for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
         return Int(truncatingIfNeeded: hash ^ hash >> 32)
     }
 }

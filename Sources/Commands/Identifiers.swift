@@ -4,20 +4,18 @@ import Crypto
 /// commands, so that ids sort by time.
 package enum Identifier {
     /// The namespace of Adjutant's event ids.
-    private static let namespace: [UInt8] = [
-        0x5c, 0x0b, 0x2f, 0x4e, 0x9a, 0x61, 0x4d, 0x0c, 0x8f, 0x1b, 0x6a, 0x3e, 0x27, 0xd4, 0x90, 0xa5,
-    ]
+    private static let namespace = (UInt64(0x5c0b_2f4e_9a61_4d0c).bigEndian, UInt64(0x8f1b_6a3e_27d4_90a5).bigEndian)
 
     /// Appends the 36 characters of the UUIDv5 of an event: from the kind of event and the command id.
     package static func appendEventID(
-        kind: StaticString, commandID bytes: [UInt8], _ span: ByteSpan, attempt: Int = 0, to buffer: inout [UInt8]
+        kind: StaticString, commandID: UnsafeBufferPointer<UInt8>, attempt: Int = 0, to buffer: inout [UInt8]
     ) {
-        let count = self.namespace.count + kind.utf8CodeUnitCount + 8 + Int(span.count)
+        let count = 16 + kind.utf8CodeUnitCount + 8 + commandID.count
         withUnsafeTemporaryAllocation(byteCount: count, alignment: 8) { name in
-            var end = Self.put(self.namespace, 0..<self.namespace.count, into: name, at: 0)
+            var end = withUnsafeBytes(of: self.namespace) { Self.put($0, into: name, at: 0) }
             end = kind.withUTF8Buffer { Self.put(UnsafeRawBufferPointer($0), into: name, at: end) }
             if attempt > 0 { end = withUnsafeBytes(of: Int64(attempt).bigEndian) { Self.put($0, into: name, at: end) } }
-            end = Self.put(bytes, span.range, into: name, at: end)
+            end = Self.put(UnsafeRawBufferPointer(commandID), into: name, at: end)
             var hasher = Insecure.SHA1()
             hasher.update(bufferPointer: UnsafeRawBufferPointer(rebasing: name[..<end]))
             hasher.finalize().withUnsafeBytes { digest in
@@ -38,19 +36,11 @@ package enum Identifier {
         return position + source.count
     }
 
-    @inline(__always)
-    private static func put(
-        _ source: [UInt8], _ range: Range<Int>, into target: UnsafeMutableRawBufferPointer, at position: Int
-    ) -> Int {
-        source.withUnsafeBytes { self.put(UnsafeRawBufferPointer(rebasing: $0[range]), into: target, at: position) }
-    }
-
     /// The UUIDv5 of an event as text.
     package static func eventID(kind: StaticString, commandID: String, attempt: Int = 0) -> String {
-        let bytes = Array(commandID.utf8)
+        var commandID = commandID
         var buffer: [UInt8] = []
-        self.appendEventID(
-            kind: kind, commandID: bytes, ByteSpan(start: 0, count: bytes.count), attempt: attempt, to: &buffer)
+        commandID.withUTF8 { self.appendEventID(kind: kind, commandID: $0, attempt: attempt, to: &buffer) }
         return String(decoding: buffer, as: UTF8.self)
     }
 

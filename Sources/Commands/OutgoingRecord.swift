@@ -24,14 +24,14 @@ package struct OutgoingRecord: Sendable {
 
     /// The same for what is set most, without the detour of generic code.
     package mutating func setValue(_ bytes: [UInt8]) {
-        self.value = self.put(bytes, ByteSpan(start: 0, count: bytes.count))
+        self.value = bytes.withUnsafeBufferPointer { self.put($0) }
     }
 
     package mutating func setKey(of record: Record) {
         if !record.key.isNull { self.key = self.put(of: record, record.key) }
     }
 
-    package mutating func setKey(_ bytes: [UInt8], _ span: ByteSpan) { self.key = self.put(bytes, span) }
+    package mutating func setKey(_ bytes: UnsafeBufferPointer<UInt8>) { self.key = self.put(bytes) }
 
     package mutating func setValue(of record: Record) {
         if !record.value.isNull { self.value = self.put(of: record, record.value) }
@@ -67,15 +67,15 @@ package struct OutgoingRecord: Sendable {
     }
 
     /// Appends bytes that headers are to share.
-    package mutating func put(_ source: [UInt8], _ span: ByteSpan) -> ByteSpan {
+    package mutating func put(_ source: UnsafeBufferPointer<UInt8>) -> ByteSpan {
         let start = self.bytes.count
-        source.withUnsafeBufferPointer {
-            self.bytes.append(contentsOf: UnsafeBufferPointer(rebasing: $0[span.range]))
-        }
-        return ByteSpan(start: start, count: self.bytes.count - start)
+        self.bytes.append(contentsOf: source)
+        return ByteSpan(start: start, count: source.count)
     }
 
-    private mutating func put(of record: Record, _ span: ByteSpan) -> ByteSpan { self.put(record.bytes, span) }
+    private mutating func put(of record: Record, _ span: ByteSpan) -> ByteSpan {
+        record.bytes.withUnsafeBufferPointer { self.put(UnsafeBufferPointer(rebasing: $0[span.range])) }
+    }
 
     /// Lets the closure append the value straight into the buffer.
     package mutating func writeValue(_ body: (inout [UInt8]) throws -> Void) rethrows {
@@ -92,8 +92,8 @@ package struct OutgoingRecord: Sendable {
         self.headers.append(HeaderSpan(name: self.put(name), value: self.put(value)))
     }
 
-    package mutating func addHeader(_ name: StaticString, of record: Record, _ span: ByteSpan) {
-        self.headers.append(HeaderSpan(name: self.put(name), value: self.put(of: record, span)))
+    package mutating func addHeader(_ name: StaticString, _ value: UnsafeBufferPointer<UInt8>) {
+        self.headers.append(HeaderSpan(name: self.put(name), value: self.put(value)))
     }
 
     /// Lets the closure append the header's value straight into the buffer.

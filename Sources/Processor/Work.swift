@@ -145,17 +145,22 @@ final class Lane {
 /// Works one behind the other; each is in one such list at a time.
 struct WorkList {
     private(set) var head: Work?
-    private var tail: Work?
+    /// Held by the one before it, or by `head`: only good while there is a head.
+    private var tail: Unmanaged<Work>?
 
     mutating func append(_ work: Work) {
-        if let tail = self.tail { tail.next = work } else { self.head = work }
-        self.tail = work
+        let last = Unmanaged.passUnretained(work)
+        if self.head == nil {
+            self.head = work
+        } else {
+            self.tail!._withUnsafeGuaranteedRef { $0.next = work }
+        }
+        self.tail = last
     }
 
     mutating func popFirst() -> Work? {
         guard let first = self.head else { return nil }
         self.head = first.next
-        if self.head == nil { self.tail = nil }
         first.next = nil
         return first
     }
@@ -256,6 +261,7 @@ package final class ProcessedDomain: Sendable {
     let hasOtherOrderings: Bool
     /// Of the types with limits.
     let gates: [CommandType: TypeGate]
+    private let hasGates: Bool
     let headers: EventHeaders
 
     package init(names: Domain, registry: HandlerRegistry, tiers: [RetryTier]) {
@@ -272,6 +278,7 @@ package final class ProcessedDomain: Sendable {
             uniqueKeysWithValues: registry.entries.filter { !$0.policy.limits.isNone }.map {
                 ($0.type, TypeGate(type: $0.type, limits: $0.policy.limits))
             })
+        self.hasGates = !self.gates.isEmpty
         self.hasOtherOrderings = registry.entries.contains { $0.policy.ordering != .key }
     }
 
@@ -281,6 +288,9 @@ package final class ProcessedDomain: Sendable {
     package var outputTopics: [String] {
         [self.resultsTopic, self.auditTopic, self.failuresTopic, self.deadLetterTopic]
     }
+
+    /// What holds the type's commands back; nil for a type without limits.
+    func gate(of type: CommandType) -> TypeGate? { self.hasGates ? self.gates[type] : nil }
 
     /// The longest tier that is not longer than the delay; nil when the delay is to be waited in place.
     func tier(forMilliseconds delay: Int64) -> RetryTier? { self.tiers.last { $0.milliseconds <= delay } }

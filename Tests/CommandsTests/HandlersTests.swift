@@ -115,8 +115,10 @@ import Testing
         #expect(registry.find("order.place") == 0)
         for name in ["", "order", "order.places", "Order.place", "order.place "] { #expect(registry.find(name) == nil) }
         let bytes = Array("xxorder.placexx".utf8)
-        #expect(registry.find(bytes, ByteSpan(start: 2, count: 11)) == 0)
-        #expect(registry.find(bytes, ByteSpan(start: 1, count: 11)) == nil)
+        bytes.withUnsafeBufferPointer {
+            #expect(registry.find(UnsafeBufferPointer(rebasing: $0[2..<13])) == 0)
+            #expect(registry.find(UnsafeBufferPointer(rebasing: $0[1..<12])) == nil)
+        }
     }
 
     @Test func policiesCanBeChangedAtStart() throws {

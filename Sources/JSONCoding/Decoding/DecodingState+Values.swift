@@ -39,7 +39,7 @@ extension DecodingState {
             return Self.same(node < 0 ? JSONValue.null : JSONValue(JSONNode(document: document, index: node)), as: type)
         }
         if T.self == JSONFragment.self {
-            let fragment = node < 0 ? JSONFragment.null : JSONFragment(JSONNode(document: document, index: node))
+            let fragment = node < 0 ? JSONFragment.null : JSONFragment(document, at: node)
             return Self.same(fragment, as: type)
         }
         if isCollecting {

@@ -50,9 +50,10 @@ final class EncodingState {
     /// As it was when it was made, with its memory kept.
     func reset() {
         buffer.truncate(to: 0)
-        stack.removeAll(keepingCapacity: true)
-        closed.removeAll(keepingCapacity: true)
-        members.removeAll(keepingCapacity: true)
+        // Empty they are nearly always, and to look is quicker.
+        if !stack.isEmpty { stack.removeAll(keepingCapacity: true) }
+        if !closed.isEmpty { closed.removeAll(keepingCapacity: true) }
+        if !members.isEmpty { members.removeAll(keepingCapacity: true) }
         topID = 0
         topIsEmpty = true
         topIsSorted = false

@@ -15,10 +15,15 @@ final class RecordReader: @unchecked Sendable {
 
     /// Room for the headers of the message at hand; as a pointer, for the quickest way through all of them.
     private var raw = UnsafeMutableBufferPointer<RawHeader>.allocate(capacity: 128)
+    /// Room for the bytes of the message at hand: an array is made of them at once.
+    private var bytes = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 4096)
     private var topic = ""
     private var topicPointer: OpaquePointer?
 
-    deinit { self.raw.deallocate() }
+    deinit {
+        self.raw.deallocate()
+        self.bytes.deallocate()
+    }
 
     func record(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> Record {
         let keyCount = message.pointee.key == nil ? -1 : message.pointee.key_len
@@ -29,29 +34,27 @@ final class RecordReader: @unchecked Sendable {
         headers.reserveCapacity(raw.count)
         var key = ByteSpan.null
         var value = ByteSpan.null
-        let bytes = [UInt8](unsafeUninitializedCapacity: total) { buffer, count in
-            guard let base = buffer.baseAddress else { return }
-            var position = 0
-            func put(_ source: UnsafeRawPointer?, _ length: Int) -> ByteSpan {
-                if length > 0, let source { memcpy(base + position, source, length) }
-                defer { position += length }
-                return ByteSpan(start: position, count: length)
-            }
-            if keyCount >= 0 { key = put(message.pointee.key, keyCount) }
-            for header in raw {
-                let name = put(header.name, header.nameCount)
-                let value = header.value == nil ? ByteSpan.null : put(header.value, header.valueCount)
-                headers.append(HeaderSpan(name: name, value: value))
-            }
-            if valueCount >= 0 { value = put(message.pointee.payload, valueCount) }
-            count = position
+        let base = self.room(for: total)
+        var position = 0
+        func put(_ source: UnsafeRawPointer?, _ length: Int) -> ByteSpan {
+            if length > 0, let source { memcpy(base + position, source, length) }
+            defer { position += length }
+            return ByteSpan(start: position, count: length)
         }
+        if keyCount >= 0 { key = put(message.pointee.key, keyCount) }
+        for header in raw {
+            let name = put(header.name, header.nameCount)
+            let value = header.value == nil ? ByteSpan.null : put(header.value, header.valueCount)
+            headers.append(HeaderSpan(name: name, value: value))
+        }
+        if valueCount >= 0 { value = put(message.pointee.payload, valueCount) }
+        let bytes = Array(UnsafeBufferPointer(start: base, count: position))
         var type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
         let timestamp = rd_kafka_message_timestamp(message, &type)
         return Record(
             topic: self.topicName(message.pointee.rkt), partition: message.pointee.partition,
             offset: message.pointee.offset, timestamp: timestamp, bytes: bytes, headers: headers,
-            key: keyCount < 0 ? .null : key, value: valueCount < 0 ? .null : value)
+            key: key, value: value)
     }
 
     private func collectHeaders(
@@ -81,6 +84,14 @@ final class RecordReader: @unchecked Sendable {
         self.raw.deallocate()
         self.raw = larger
         return larger
+    }
+
+    private func room(for count: Int) -> UnsafeMutablePointer<UInt8> {
+        if count > self.bytes.count {
+            self.bytes.deallocate()
+            self.bytes = .allocate(capacity: max(count, self.bytes.count * 2))
+        }
+        return self.bytes.baseAddress!
     }
 
     /// Records come in runs of one topic: its name is made once a run.

@@ -90,16 +90,26 @@ extension Engine {
     ///
     /// - Returns: Whether that was all of them.
     private func offerSuccess(_ work: Work, output: [UInt8], on worker: Worker) -> Bool {
-        let (domain, envelope) = (work.slot.domain, work.envelope)
-        if work.unsent != .audit {
-            self.writer.result(work, envelope, domain.headers, output: output, into: &worker.draft)
-            if work.unsent == .result, !self.offer(worker, to: domain.resultsTopic, for: work) { return false }
-            work.unsent = .reply
-            if let topic = self.replyTopic(of: work), !self.offer(worker, to: topic, for: work) { return false }
-            work.unsent = .audit
+        let (writer, sink, domain) = (self.writer, self.sink, work.slot.domain)
+        // At hand meanwhile: each use of what is another object's is checked, and may copy it.
+        var draft = OutgoingRecord()
+        swap(&draft, &worker.draft)
+        defer { swap(&draft, &worker.draft) }
+        return work.withEnvelopeBytes { command in
+            if work.unsent != .audit {
+                writer.result(work, command, domain.headers, output: output, into: &draft)
+                if work.unsent == .result, !self.offer(&draft, on: sink, to: domain.resultsTopic, for: work) {
+                    return false
+                }
+                work.unsent = .reply
+                if let topic = self.replyTopic(of: work), !self.offer(&draft, on: sink, to: topic, for: work) {
+                    return false
+                }
+                work.unsent = .audit
+            }
+            writer.audit(work, command, domain.headers, .succeeded, failure: nil, into: &draft)
+            return self.offer(&draft, on: sink, to: domain.auditTopic, for: work)
         }
-        self.writer.audit(work, envelope, domain.headers, .succeeded, failure: nil, into: &worker.draft)
-        return self.offer(worker, to: domain.auditTopic, for: work)
     }
 
     private func fail(_ work: Work, _ failure: AttemptFailure, on worker: Worker) async {
@@ -139,7 +149,10 @@ extension Engine {
                 if let topic = self.replyTopic(of: work) { await self.send(worker, to: topic, for: work) }
             }
         } else {
-            self.writer.result(work, output: outcome.output, into: &worker.draft)
+            work.withEnvelopeBytes {
+                self.writer.result(
+                    work, $0, work.slot.domain.headers, output: outcome.output, into: &worker.draft)
+            }
             await self.send(worker, to: work.slot.domain.resultsTopic, for: work)
             if let topic = self.replyTopic(of: work) { await self.send(worker, to: topic, for: work) }
             if isSameRecord { await self.sendAudit(work, .succeeded, failure: nil, on: worker) }
@@ -171,14 +184,18 @@ extension Engine {
 
     /// Queues the worker's draft; waits while the producer has no room.
     private func send(_ worker: Worker, to topic: String, partition: Int32 = -1, for work: Work) async {
-        while !self.offer(worker, to: topic, partition: partition, for: work) { await Self.pause(milliseconds: 2) }
+        while !self.offer(&worker.draft, on: self.sink, to: topic, partition: partition, for: work) {
+            await Self.pause(milliseconds: 2)
+        }
     }
 
-    /// Queues the worker's draft; false when the producer has no room.
-    private func offer(_ worker: Worker, to topic: String, partition: Int32 = -1, for work: Work) -> Bool {
+    /// Queues the draft; false when the producer has no room.
+    private func offer(
+        _ draft: inout OutgoingRecord, on sink: any EventSink, to topic: String, partition: Int32 = -1, for work: Work
+    ) -> Bool {
         work.pendingAcks.add(1, ordering: .relaxed)
         while true {
-            switch self.sink.send(worker.draft, to: topic, partition: partition, for: work) {
+            switch sink.send(draft, to: topic, partition: partition, for: work) {
             case .accepted: return true
             case .full:
                 // Not the last one: the command's own hold remains.
@@ -188,7 +205,7 @@ extension Engine {
                 // A command or a dead letter is never cut: its offset is held instead.
                 let domain = work.slot.domain
                 let isOutcome = topic != domain.deadLetterTopic && !domain.inputTopics.contains(topic)
-                guard failure.kind == .tooLarge, isOutcome, worker.draft.truncateValue() else {
+                guard failure.kind == .tooLarge, isOutcome, draft.truncateValue() else {
                     self.cannotSend(work, topic: topic, failure)
                     return true
                 }
@@ -285,7 +302,7 @@ extension Engine {
         self.writer.retry(work, due: due, into: &draft)
         work.pendingAcks.add(1, ordering: .relaxed)
         let topic = domain.names.retryTopic(tier)
-        switch self.sink.send(draft, to: topic, partition: work.record.partition, for: work) {
+        switch sink.send(draft, to: topic, partition: work.record.partition, for: work) {
         case .accepted: break
         case .full:
             // Not the last one: the command's own hold remains.

@@ -3,12 +3,7 @@ import Synchronization
 
 extension Engine: DeliveryReceiver {
     package func delivered(_ works: [Work]) {
-        var finished: [Work] = []
-        for work in works
-        where work.pendingAcks.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
-            finished.append(work)
-        }
-        if !finished.isEmpty { self.acknowledge(finished) }
+        self.acknowledge(works) { $0.pendingAcks.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 }
     }
 
     package func undeliverable(_ work: Work, topic: String, failure: DeliveryFailure) {
@@ -16,16 +11,21 @@ extension Engine: DeliveryReceiver {
     }
 
     /// The commands' outcomes are stored: their offsets are done, and their lanes go on where they waited for it.
-    func acknowledge(_ works: [Work]) {
+    ///
+    /// - Parameter isStored: Whether all of the work's outcome is; asked once for each of them.
+    func acknowledge(_ works: [Work], where isStored: (Work) -> Bool = { _ in true }) {
         var waiters: [UnsafeContinuation<Void, Never>] = []
-        let (wakeIntake, hasReady) = self.dispatcher.withLock { dispatcher in
-            for work in works {
+        let (count, wakeIntake, hasReady) = self.dispatcher.withLock { dispatcher in
+            var count = 0
+            for work in works where isStored(work) {
+                count += 1
                 if let waiter = dispatcher.acknowledged(work) { waiters.append(waiter) }
             }
             let isEnding = dispatcher.phase != .running && dispatcher.settling == 0
-            return ((dispatcher.intakeWaits && dispatcher.hasAmpleRoom) || isEnding, !dispatcher.ready.isEmpty)
+            return (count, (dispatcher.intakeWaits && dispatcher.hasAmpleRoom) || isEnding, !dispatcher.ready.isEmpty)
         }
-        self.counters.acknowledged(works.count, at: self.clock.monotonic())
+        guard count > 0 else { return }
+        self.counters.acknowledged(count, at: self.clock.monotonic())
         for waiter in waiters { waiter.resume() }
         if wakeIntake {
             self.room.signal()

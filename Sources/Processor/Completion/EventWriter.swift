@@ -40,7 +40,7 @@ package enum AuditEvent: String, Sendable, CaseIterable {
 }
 
 /// Writes outcome events, audit events, retries and dead letters, byte by byte into a reused record.
-struct EventWriter: Sendable {
+final class EventWriter: Sendable {
     let worker: String
     let group: String
     private let workerBytes: [UInt8]
@@ -53,28 +53,28 @@ struct EventWriter: Sendable {
 
     // MARK: - Outcome events
 
-    func result(_ work: Work, output: [UInt8], into draft: inout OutgoingRecord) {
-        self.result(work, work.envelope, work.slot.domain.headers, output: output, into: &draft)
-    }
-
-    /// The same for whoever has at hand what is the work's: each reading of it counts references.
+    /// - Parameters:
+    ///   - command: Where the work's envelope lies; given, and the headers too, as each reading of the work's own counts
+    ///     references. Nil when there is no readable one.
     func result(
-        _ work: Work, _ envelope: Envelope?, _ headers: EventHeaders, output: [UInt8], into draft: inout OutgoingRecord
+        _ work: Work, _ command: EnvelopeBytes?, _ headers: EventHeaders, output: [UInt8],
+        into draft: inout OutgoingRecord
     ) {
         draft.reset()
-        self.setKey(work, envelope, in: &draft)
+        Self.setKey(work, command, in: &draft)
         let block = headers.succeeded(work.entryIndex) { Self.typeName(work) }
-        self.addOutcomeHeaders(work, envelope, kind: "succeeded", block, to: &draft)
+        self.addOutcomeHeaders(work, command, kind: "succeeded", block, to: &draft)
         draft.setValue(output)
     }
 
     func failure(_ work: Work, _ failure: AttemptFailure, into draft: inout OutgoingRecord) {
         draft.reset()
-        self.setKey(work, work.envelope, in: &draft)
-        let block = work.slot.domain.headers.failed(work.entryIndex, hasSubject: self.hasID(work)) {
-            Self.typeName(work)
+        work.withEnvelopeBytes { command in
+            Self.setKey(work, command, in: &draft)
+            let hasID = work.poisonID != nil || command?[.id] != nil
+            let block = work.slot.domain.headers.failed(work.entryIndex, hasSubject: hasID) { Self.typeName(work) }
+            self.addOutcomeHeaders(work, command, kind: "failed", block, to: &draft)
         }
-        self.addOutcomeHeaders(work, work.envelope, kind: "failed", block, to: &draft)
         draft.writeJSON { writer in
             writer.beginObject()
             writer.key("class")
@@ -106,25 +106,24 @@ struct EventWriter: Sendable {
 
     private static func typeName(_ work: Work) -> String { work.envelope?.text(.type) ?? "unknown" }
 
-    private func hasID(_ work: Work) -> Bool { work.poisonID != nil || work.envelope?.span(.id) != nil }
-
     private func addOutcomeHeaders(
-        _ work: Work, _ envelope: Envelope?, kind: StaticString, _ block: HeaderBlock, to draft: inout OutgoingRecord
+        _ work: Work, _ command: EnvelopeBytes?, kind: StaticString, _ block: HeaderBlock,
+        to draft: inout OutgoingRecord
     ) {
-        self.addEnvelope(work, envelope, kind: kind, attempt: 0, block, to: &draft)
+        self.addEnvelope(work, command, kind: kind, attempt: 0, block, to: &draft)
         draft.addHeader("adjutant-attempt") { JSONInteger.append(work.attempt, to: &$0) }
-        guard let envelope else { return }
+        guard let command else { return }
         // Attributes that are nobody's here travel on as they came.
-        if envelope.hasExtensions {
+        if command.hasExtensions, let envelope = work.envelope {
             for header in envelope.view.headers where envelope.isExtension(header) {
                 draft.copyHeader(header, of: envelope.view)
             }
         }
-        if envelope.has(.traceparent) || work.traceHeaders != nil { self.addTrace(work, envelope, to: &draft) }
+        if command.has(.traceparent) || work.traceHeaders != nil { self.addTrace(work, command, to: &draft) }
     }
 
     /// The trace goes on with a span of this hop as the parent; the sender's state and baggage go along.
-    private func addTrace(_ work: Work, _ envelope: Envelope, to draft: inout OutgoingRecord) {
+    private func addTrace(_ work: Work, _ command: EnvelopeBytes, to draft: inout OutgoingRecord) {
         if let headers = work.traceHeaders, !headers.isEmpty {
             for (name, value) in headers.sorted(by: { $0.key < $1.key }) {
                 draft.addHeader(name, bytes: Array(value.utf8))
@@ -132,57 +131,50 @@ struct EventWriter: Sendable {
             return
         }
         draft.addHeader("traceparent") { bytes in
-            let parent = envelope.span(.traceparent).map { Array(envelope.view.bytes[$0.range]) } ?? []
-            TraceParent.appendChild(of: parent, to: &bytes)
+            TraceParent.appendChild(of: command[.traceparent].map { Array($0) } ?? [], to: &bytes)
         }
-        if let state = envelope.span(.tracestate) { draft.addHeader("tracestate", of: envelope.view, state) }
-        if let baggage = envelope.span(.baggage) { draft.addHeader("baggage", of: envelope.view, baggage) }
+        if let state = command[.tracestate] { draft.addHeader("tracestate", state) }
+        if let baggage = command[.baggage] { draft.addHeader("baggage", baggage) }
     }
 
     // MARK: - Audit
 
     func audit(_ work: Work, _ event: AuditEvent, failure: AttemptFailure?, into draft: inout OutgoingRecord) {
-        self.audit(work, work.envelope, work.slot.domain.headers, event, failure: failure, into: &draft)
+        work.withEnvelopeBytes { command in
+            self.audit(work, command, work.slot.domain.headers, event, failure: failure, into: &draft)
+        }
     }
 
     func audit(
-        _ work: Work, _ envelope: Envelope?, _ headers: EventHeaders, _ event: AuditEvent, failure: AttemptFailure?,
+        _ work: Work, _ command: EnvelopeBytes?, _ headers: EventHeaders, _ event: AuditEvent, failure: AttemptFailure?,
         into draft: inout OutgoingRecord
     ) {
         draft.reset()
-        let id = envelope?.span(.id)
+        let id = command?[.id]
         let poisonID = id == nil ? work.poisonID : nil
-        if let envelope, let id {
-            draft.setKey(envelope.view.bytes, id)
-        } else {
-            draft.setKey((poisonID ?? work.origin.description).utf8)
-        }
+        if let id { draft.setKey(id) } else { draft.setKey((poisonID ?? work.origin.description).utf8) }
         self.addEnvelope(
-            work, envelope, kind: event.type, attempt: Self.occasion(of: event, work),
+            work, command, kind: event.type, attempt: Self.occasion(of: event, work),
             headers.audit(event, hasSubject: id != nil || poisonID != nil), to: &draft)
-        if let envelope, envelope.has(.traceparent) || work.traceHeaders != nil {
-            self.addTrace(work, envelope, to: &draft)
+        if let command, command.has(.traceparent) || work.traceHeaders != nil {
+            self.addTrace(work, command, to: &draft)
         }
         var face = draft.face
         defer { draft.face = face }
         draft.writeJSON { writer in
             writer.beginObject()
             writer.key("commandId")
-            if let envelope, let id {
-                writer.string(envelope.view.bytes, id)
+            if let id {
+                writer.string(id)
             } else if let poisonID {
                 writer.string(poisonID)
             } else {
                 writer.null()
             }
             writer.key("type")
-            if let envelope, let type = envelope.span(.type) {
-                writer.string(envelope.view.bytes, type)
-            } else {
-                writer.null()
-            }
+            if let type = command?[.type] { writer.string(type) } else { writer.null() }
             writer.key("key")
-            Self.writeKey(work, envelope, to: &writer)
+            Self.writeKey(work, command, to: &writer)
             writer.key("attempt")
             writer.int(work.attempt)
             writer.key("class")
@@ -214,21 +206,22 @@ struct EventWriter: Sendable {
     }
 
     /// The key as text, or null when there is none or when it is not text.
-    private static func writeKey(_ work: Work, _ envelope: Envelope?, to writer: inout JSONWriter) {
-        if !work.record.key.isNull {
-            self.writeText(work.record.bytes, work.record.key, to: &writer)
-        } else if let envelope, let key = envelope.span(.partitionkey) {
-            self.writeText(envelope.view.bytes, key, to: &writer)
+    private static func writeKey(_ work: Work, _ command: EnvelopeBytes?, to writer: inout JSONWriter) {
+        if let command {
+            if let key = command.key { self.writeText(key, to: &writer) } else { writer.null() }
+        } else if !work.record.key.isNull {
+            work.record.bytes.withUnsafeBufferPointer {
+                self.writeText(UnsafeBufferPointer(rebasing: $0[work.record.key.range]), to: &writer)
+            }
         } else {
             writer.null()
         }
     }
 
-    private static func writeText(_ bytes: [UInt8], _ span: ByteSpan, to writer: inout JSONWriter) {
-        let isASCII = bytes.withUnsafeBufferPointer { $0[span.range].allSatisfy { $0 < 0x80 } }
-        if isASCII {
-            writer.string(bytes, span)
-        } else if let text = String(validating: bytes[span.range], as: UTF8.self) {
+    private static func writeText(_ bytes: UnsafeBufferPointer<UInt8>, to writer: inout JSONWriter) {
+        if bytes.allSatisfy({ $0 < 0x80 }) {
+            writer.string(bytes)
+        } else if let text = String(validating: bytes, as: UTF8.self) {
             writer.string(text)
         } else {
             writer.null()
@@ -259,35 +252,35 @@ struct EventWriter: Sendable {
     // MARK: - Shared headers
 
     private func addEnvelope(
-        _ work: Work, _ envelope: Envelope?, kind: StaticString, attempt: Int, _ block: HeaderBlock,
+        _ work: Work, _ command: EnvelopeBytes?, kind: StaticString, attempt: Int, _ block: HeaderBlock,
         to draft: inout OutgoingRecord
     ) {
         draft.addHeaders(block)
         let time = draft.putTime(work.finishedAt)
         draft.setHeader(EventHeaders.time, time)
-        guard let envelope, let id = envelope.span(.id) else {
-            let id = Array((work.poisonID ?? work.origin.description).utf8)
-            let span = ByteSpan(start: 0, count: id.count)
-            self.setID(kind: kind, id, span, attempt: attempt, in: &draft)
-            if work.poisonID != nil { Self.setSubject(draft.put(id, span), correlation: nil, in: &draft) }
+        guard let command, let id = command[.id] else {
+            let hasID = work.poisonID != nil
+            var id = work.poisonID ?? work.origin.description
+            id.withUTF8 { id in
+                self.setID(kind: kind, id, attempt: attempt, in: &draft)
+                if hasID { Self.setSubject(draft.put(id), correlation: nil, in: &draft) }
+            }
             return
         }
-        let view = envelope.view
-        self.setID(kind: kind, view.bytes, id, attempt: attempt, in: &draft)
+        self.setID(kind: kind, id, attempt: attempt, in: &draft)
         Self.setSubject(
-            draft.put(view.bytes, id), correlation: envelope.span(.correlationid).map { draft.put(view.bytes, $0) },
-            in: &draft)
-        if let span = envelope.span(.actor) { draft.addHeader("ce_actor", of: view, span) }
-        if let span = envelope.span(.tenant) { draft.addHeader("ce_tenant", of: view, span) }
-        if let span = envelope.span(.batchid) { draft.addHeader("ce_batchid", of: view, span) }
-        if let span = envelope.span(.sagaid) { draft.addHeader("ce_sagaid", of: view, span) }
+            draft.put(id), correlation: command[.correlationid].map { draft.put($0) }, in: &draft)
+        if let actor = command[.actor] { draft.addHeader("ce_actor", actor) }
+        if let tenant = command[.tenant] { draft.addHeader("ce_tenant", tenant) }
+        if let batch = command[.batchid] { draft.addHeader("ce_batchid", batch) }
+        if let saga = command[.sagaid] { draft.addHeader("ce_sagaid", saga) }
     }
 
     private func setID(
-        kind: StaticString, _ bytes: [UInt8], _ id: ByteSpan, attempt: Int, in draft: inout OutgoingRecord
+        kind: StaticString, _ id: UnsafeBufferPointer<UInt8>, attempt: Int, in draft: inout OutgoingRecord
     ) {
         let span = draft.putBytes {
-            Identifier.appendEventID(kind: kind, commandID: bytes, id, attempt: attempt, to: &$0)
+            Identifier.appendEventID(kind: kind, commandID: id, attempt: attempt, to: &$0)
         }
         draft.setHeader(EventHeaders.id, span)
     }
@@ -299,12 +292,20 @@ struct EventWriter: Sendable {
         draft.setHeader(EventHeaders.correlation, correlation ?? id)
     }
 
-    private func setKey(_ work: Work, _ envelope: Envelope?, in draft: inout OutgoingRecord) {
-        if !work.record.key.isNull {
+    private static func setKey(_ work: Work, _ command: EnvelopeBytes?, in draft: inout OutgoingRecord) {
+        if let command {
+            if let key = command.key { draft.setKey(key) }
+        } else {
             draft.setKey(of: work.record)
-        } else if let key = envelope?.orderingKey {
-            draft.setKey(key)
         }
+    }
+}
+
+extension Work {
+    /// Calls with where the attributes and the key of the command lie; nil when it has no readable envelope.
+    func withEnvelopeBytes<Result>(_ body: (EnvelopeBytes?) -> Result) -> Result {
+        guard let envelope = self.envelope else { return body(nil) }
+        return envelope.withBytes { body($0) }
     }
 }
 
@@ -319,13 +320,6 @@ extension OutgoingRecord {
             body(&writer)
             bytes = writer.finish()
         }
-    }
-}
-
-extension JSONWriter {
-    /// A string given as valid UTF-8, in a buffer.
-    fileprivate mutating func string(_ bytes: [UInt8], _ span: ByteSpan) {
-        bytes.withUnsafeBufferPointer { self.string(UnsafeBufferPointer(rebasing: $0[span.range])) }
     }
 }
 

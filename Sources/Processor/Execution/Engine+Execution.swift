@@ -115,7 +115,9 @@ extension Engine {
     }
 
     /// A cancelled task stays cancelled: the next handler must not inherit that.
-    private static func isSpent(_ worker: Worker) -> Bool { worker.isSpent || Task.isCancelled }
+    private static func isSpent(_ worker: Worker) -> Bool {
+        worker.isSpent || withUnsafeCurrentTask { $0?.isCancelled ?? false }
+    }
 
     /// Whether a worker whose command was successful may take another one at once.
     func mayGoOn(_ worker: Worker, after work: Work) -> Bool {
@@ -172,15 +174,17 @@ extension Engine {
         case .end(let disposition):
             work.finishedAt = work.startedAt
             await self.finish(work, disposition, command: command, scope: nil, wasTried: false, on: worker)
-        case .run(let entry, let envelope):
-            if let gate = work.slot.domain.gates[entry.type], !self.admit(work, by: gate) { return }
+        case .run(let entry):
+            let slot = work.slot
+            if let gate = slot.domain.gate(of: entry.type), !self.admit(work, by: gate) { return }
+            guard let envelope = work.envelope else { return }
             work.attempt += 1
             work.attemptsHere += 1
             let scope = command.flatMap { self.ledger?.scope(of: $0) }
             let monotonic = self.clock.monotonic()
             worker.begin(work, at: monotonic, deadline: monotonic + entry.policy.timeout.wholeMicroseconds)
             let context = CommandContext(
-                envelope: envelope, surroundings: work.slot.surroundings, attempt: work.attempt,
+                envelope: envelope, surroundings: slot.surroundings, attempt: work.attempt,
                 maxAttempts: entry.policy.retry.attempts, deadline: .now + entry.policy.timeout, database: scope)
             let result: Result<[UInt8], any Error>
             do {
@@ -199,7 +203,7 @@ extension Engine {
                 return
             }
             work.finishedAt = self.clock.wall()
-            let judged = self.judge(result, of: work, policy: entry.policy, wasCancelled: wasCancelled)
+            let judged = self.judge(result, of: work, by: entry, wasCancelled: wasCancelled)
             let disposition = self.leaveGate(work, entry: entry, with: judged)
             if command == nil, self.completeAtOnce(work, disposition, on: worker) { return }
             await self.finish(work, disposition, command: command, scope: scope, wasTried: true, on: worker)
@@ -207,19 +211,24 @@ extension Engine {
     }
 
     enum Preparation {
-        case run(HandlerEntry, Envelope)
+        /// By the handler; the work's envelope is there.
+        case run(HandlerEntry)
         case end(Disposition)
     }
 
     /// Reads the envelope and finds the handler; says what becomes of a command that is not to run.
     func prepare(_ work: Work, now: Int64) -> Preparation {
-        let domain = work.slot.domain
+        let slot = work.slot
+        let domain = slot.domain
         if let poison = work.poison { return .end(.failed(poison)) }
-        if work.envelope == nil {
+        let envelope: Envelope
+        if let known = work.envelope {
+            envelope = known
+        } else {
             do {
-                let envelope = try self.reader.read(work.record)
+                envelope = try self.reader.read(work.record)
                 work.envelope = envelope
-                if work.slot.isRetry {
+                if slot.isRetry {
                     work.attempt = Int(max(0, min(envelope.integer(.attempt) ?? 0, 1_000_000)))
                     work.postponements = Int(max(0, min(envelope.integer(.postponements) ?? 0, 1_000_000)))
                     work.firstFailedAt = envelope.microseconds(.firstFailed) ?? 0
@@ -232,8 +241,7 @@ extension Engine {
                 return .end(.failed(poison))
             }
         }
-        let envelope = work.envelope!
-        guard let type = envelope.span(.type), let index = domain.registry.find(envelope.view.bytes, type) else {
+        guard let (index, entry) = domain.registry.find(envelope) else {
             return .end(
                 .failed(
                     AttemptFailure(
@@ -241,7 +249,6 @@ extension Engine {
                         message: "no handler is registered for the command type in the domain \(domain.names)")))
         }
         work.entryIndex = index
-        let entry = domain.registry.entries[index]
         work.isStrict = entry.policy.strictOrder
         if let memo = work.memo {
             work.memo = nil
@@ -267,12 +274,12 @@ extension Engine {
                 return .end(.postponedTopic(tier, due: min((start + 999) / 1000, now / 1000 + tier.milliseconds)))
             }
         }
-        return .run(entry, envelope)
+        return .run(entry)
     }
 
     /// What follows from an attempt's result, by the policy.
     func judge(
-        _ result: Result<[UInt8], any Error>, of work: Work, policy: CommandPolicy, wasCancelled: Bool
+        _ result: Result<[UInt8], any Error>, of work: Work, by entry: HandlerEntry, wasCancelled: Bool
     ) -> Disposition {
         let failure: AttemptFailure
         switch result {
@@ -298,6 +305,7 @@ extension Engine {
                 failureClass: .transient, code: "UNKNOWN_ERROR",
                 message: "the handler threw an error of the type \(type(of: error))")
         }
+        let policy = entry.policy
         if wasCancelled, failure.failureClass == .transient { return self.retry(work, Self.timedOut(policy), policy) }
         return failure.failureClass == .transient ? self.retry(work, failure, policy) : .failed(failure)
     }

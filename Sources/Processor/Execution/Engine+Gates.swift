@@ -22,7 +22,7 @@ extension Engine {
 
     /// Tells the type's gate how the attempt ended; during an outage a transient failure does not count.
     func leaveGate(_ work: Work, entry: HandlerEntry, with disposition: Disposition) -> Disposition {
-        guard let gate = work.slot.domain.gates[entry.type] else { return disposition }
+        guard let gate = work.slot.domain.gate(of: entry.type) else { return disposition }
         let failure = disposition.transientFailure
         let now = self.clock.monotonic()
         let (counts, change) = self.dispatcher.withLock {

@@ -84,7 +84,7 @@ extension Engine {
         }
         var patience = self.settings.overdueAfter
         // It may be running.
-        if case .run(let entry, _) = preparation { patience += entry.policy.timeout }
+        if case .run(let entry) = preparation { patience += entry.policy.timeout }
         return self.clock.wall() - progress.due > patience.wholeMicroseconds
     }
 
@@ -103,7 +103,7 @@ extension Engine {
         case .end(let disposition):
             await self.finish(
                 work, disposition, command: command, scope: nil, wasTried: false, attemptBefore: before, on: worker)
-        case .run(let entry, _):
+        case .run(let entry):
             self.logger.info(
                 "a retry is recorded and may not have been sent: it is sent, and the attempt not made again",
                 metadata: ["command.id": "\(command.envelope.id)", "attempts": "\(progress.attempts)"])
@@ -164,9 +164,7 @@ extension Engine {
     }
 
     private func policy(of work: Work) -> CommandPolicy? {
-        guard let envelope = work.envelope, let type = envelope.span(.type) else { return nil }
-        let registry = work.slot.domain.registry
-        return registry.find(envelope.view.bytes, type).map { registry.entries[$0].policy }
+        work.envelope.flatMap { work.slot.domain.registry.find($0)?.entry.policy }
     }
 
     /// What is recorded of the disposition; nil when nothing is.

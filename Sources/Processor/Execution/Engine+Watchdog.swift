@@ -40,10 +40,7 @@ extension Engine {
         self.tell(of: work, "a handler ignores its cancellation: its result will be discarded")
         self.dispatcher.withLock { $0.workers -= 1 }
         work.finishedAt = self.clock.wall()
-        guard let envelope = work.envelope, let type = envelope.span(.type),
-            let index = work.slot.domain.registry.find(envelope.view.bytes, type)
-        else { return }
-        let entry = work.slot.domain.registry.entries[index]
+        guard let envelope = work.envelope, let entry = work.slot.domain.registry.find(envelope)?.entry else { return }
         let timedOut = self.retry(work, Self.timedOut(entry.policy), entry.policy)
         let disposition = self.leaveGate(work, entry: entry, with: timedOut)
         let helper = Worker()

@@ -110,11 +110,14 @@ extension Engine {
             let room = hadRoom ? dispatcher.hasRoom : dispatcher.hasAmpleRoom
             dispatcher.intakeWaits = !room && !stopping
             var resume: [TopicPartition] = []
-            if room, !stopping {
+            if room, !stopping, dispatcher.hasPaused || pausedAll {
+                dispatcher.hasPaused = false
                 for slot in dispatcher.slots.values where slot.state == .active {
                     if slot.isPaused ? dispatcher.isRoomy(slot) : pausedAll {
                         slot.isPaused = false
                         resume.append(slot.partition)
+                    } else if slot.isPaused {
+                        dispatcher.hasPaused = true
                     }
                 }
             }
@@ -162,10 +165,22 @@ extension Engine {
         let monotonic = self.clock.monotonic()
         let (toPause, restarted) = self.dispatcher.withLock { dispatcher -> ([TopicPartition], [TopicPartition]) in
             var full: [TopicPartition] = []
+            var last: PartitionSlot?
+            /// Only what a partition gets makes it full; records of one come one after another.
+            func pauseIfFull(_ slot: PartitionSlot) {
+                guard !slot.isPaused, slot.state == .active, dispatcher.isFull(slot) else { return }
+                slot.isPaused = true
+                dispatcher.hasPaused = true
+                full.append(slot.partition)
+            }
             for record in batch.records {
                 guard let slot = dispatcher.slot(topic: record.topic, partition: record.partition),
                     slot.state == .active
                 else { continue }
+                if slot !== last {
+                    if let last { pauseIfFull(last) }
+                    last = slot
+                }
                 let work = Work(
                     record: record, slot: slot, receivedAt: now, laneID: self.laneID(of: record, slot: slot))
                 if slot.isRetry, let due = self.dueTime(of: record, after: now) {
@@ -174,12 +189,7 @@ extension Engine {
                 }
                 dispatcher.accept(work)
             }
-            for slot in dispatcher.slots.values where !slot.isPaused && slot.state == .active {
-                if dispatcher.isFull(slot) {
-                    slot.isPaused = true
-                    full.append(slot.partition)
-                }
-            }
+            if let last { pauseIfFull(last) }
             guard !dispatcher.restarted.isEmpty else { return (full, []) }
             defer { dispatcher.restarted = [] }
             return (full, dispatcher.restarted)
@@ -207,9 +217,9 @@ extension Engine {
     private func laneID(of record: Record, slot: PartitionSlot) -> UInt64? {
         var ordering = Ordering.key
         if slot.domain.hasOtherOrderings, let envelope = try? self.reader.read(record),
-            let type = envelope.span(.type), let index = slot.domain.registry.find(envelope.view.bytes, type)
+            let entry = slot.domain.registry.find(envelope)?.entry
         {
-            ordering = slot.domain.registry.entries[index].policy.ordering
+            ordering = entry.policy.ordering
         }
         var hasher = Hasher()
         hasher.combine(slot.laneSeed)

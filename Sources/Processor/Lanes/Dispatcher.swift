@@ -34,6 +34,8 @@ struct Dispatcher {
     var workers = 0
     /// The intake waits for room.
     var intakeWaits = false
+    /// Some partition may be paused.
+    var hasPaused = false
     var epochs: UInt64 = 0
     /// Of the types with limits.
     var gates: [TypeGate] = []
@@ -76,9 +78,14 @@ struct Dispatcher {
     func pollLimit() -> PollLimit {
         var records = Self.largestPoll.records
         var bytes = Self.largestPoll.bytes
-        for slot in self.slots.values where slot.state == .active && !slot.isPaused {
-            records = min(records, self.settings.lookAhead - slot.progress.unfinished)
-            bytes = min(bytes, self.settings.lookAheadBytes - slot.bytes)
+        // As long as there is little in all, no partition can have much.
+        if self.inFlight + self.parked > self.settings.lookAhead - records
+            || self.inFlightBytes + self.parkedBytes > self.settings.lookAheadBytes - bytes
+        {
+            for slot in self.slots.values where slot.state == .active && !slot.isPaused {
+                records = min(records, self.settings.lookAhead - slot.progress.unfinished)
+                bytes = min(bytes, self.settings.lookAheadBytes - slot.bytes)
+            }
         }
         return PollLimit(
             records: max(1, min(max(records, Self.smallestPoll.records), self.settings.inFlight - self.inFlight)),
@@ -135,13 +142,18 @@ struct Dispatcher {
     /// Whether the partition has come to its look-ahead limit.
     func isFull(_ slot: PartitionSlot) -> Bool {
         slot.progress.unfinished >= self.settings.lookAhead || slot.bytes >= self.settings.lookAheadBytes
-            || slot.progress.isNearMetadataLimit || self.waitsTooMuch(slot, of: 1)
+            || self.isNearMetadataLimit(slot) || self.waitsTooMuch(slot, of: 1)
     }
 
     func isRoomy(_ slot: PartitionSlot) -> Bool {
         slot.progress.unfinished <= self.settings.lookAhead * 3 / 4
-            && slot.bytes <= self.settings.lookAheadBytes * 3 / 4 && !slot.progress.isNearMetadataLimit
+            && slot.bytes <= self.settings.lookAheadBytes * 3 / 4 && !self.isNearMetadataLimit(slot)
             && !self.waitsTooMuch(slot, of: 0.75)
+    }
+
+    private func isNearMetadataLimit(_ slot: PartitionSlot) -> Bool {
+        (slot.progress.unfinished > PartitionProgress.fewUnfinished || slot.progress.cutOut > 0)
+            && slot.progress.isNearMetadataLimit
     }
 
     /// Whether the worker is at a share of its limit of waiting commands, and the partition has its fair part of them.
@@ -225,9 +237,10 @@ struct Dispatcher {
 
     /// The command's outcome was sent.
     mutating func settled(_ work: Work, plainSuccess: Bool, wasRunning: Bool = true) {
+        let slot = work.slot
         if wasRunning {
             self.running -= 1
-            work.slot.running -= 1
+            slot.running -= 1
         }
         work.isSettled = true
         if work.isStuck {
@@ -237,7 +250,7 @@ struct Dispatcher {
             lane.isBusy = false
             return self.advance(lane)
         }
-        work.slot.settling += 1
+        slot.settling += 1
         self.settling += 1
         guard let lane = work.lane else { return }
         lane.settled.append(work)
@@ -268,8 +281,7 @@ struct Dispatcher {
     }
 
     private mutating func finishAcknowledged(of lane: Lane) -> UnsafeContinuation<Void, Never>? {
-        while let first = lane.settled.head, first.isAcknowledged {
-            _ = lane.settled.popFirst()
+        while lane.settled.head?.isAcknowledged == true, let first = lane.settled.popFirst() {
             self.finish(first)
             first.lane = nil
             lane.unacknowledged -= 1
@@ -286,7 +298,8 @@ struct Dispatcher {
 
     private mutating func finish(_ work: Work) {
         let slot = work.slot
-        self.forget(work)
+        self.countOut(work)
+        slot.bytes -= work.bytes
         slot.settling -= 1
         self.settling -= 1
         guard slot.state != .gone, work.generation == slot.generation else { return }
