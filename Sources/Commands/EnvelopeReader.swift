@@ -64,12 +64,13 @@ package struct EnvelopeReader: Sendable {
         return index
     }
 
-    /// Positions are kept in a byte each.
     private enum HeaderFault {
+        /// By its position.
         case tooLarge(Int)
         case repeated(Attribute)
     }
 
+    /// As documented at ``EnvelopeLimits/headers``.
     private static let mostHeaders = 112
 
     private func hasAllowedHeaders(_ record: Record, _ allowed: Int) -> Bool {

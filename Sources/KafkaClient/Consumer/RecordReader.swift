@@ -15,8 +15,9 @@ final class RecordReader: @unchecked Sendable {
 
     /// Room for the headers of the message at hand; as a pointer, for the quickest way through all of them.
     private var raw = UnsafeMutableBufferPointer<RawHeader>.allocate(capacity: 128)
-    /// Room for the bytes of the message at hand: an array is made of them at once.
-    private var bytes = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 4096)
+    /// Room for the bytes of the message at hand, unless it is large: an array is made of them at once, which is quicker than
+    /// one that is filled bit by bit.
+    private let bytes = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 64 << 10)
     private var topic = ""
     private var topicPointer: OpaquePointer?
 
@@ -34,21 +35,29 @@ final class RecordReader: @unchecked Sendable {
         headers.reserveCapacity(raw.count)
         var key = ByteSpan.null
         var value = ByteSpan.null
-        let base = self.room(for: total)
-        var position = 0
-        func put(_ source: UnsafeRawPointer?, _ length: Int) -> ByteSpan {
-            if length > 0, let source { memcpy(base + position, source, length) }
-            defer { position += length }
-            return ByteSpan(start: position, count: length)
+        func fill(_ base: UnsafeMutablePointer<UInt8>) -> Int {
+            var position = 0
+            func put(_ source: UnsafeRawPointer?, _ length: Int) -> ByteSpan {
+                if length > 0, let source { memcpy(base + position, source, length) }
+                defer { position += length }
+                return ByteSpan(start: position, count: length)
+            }
+            if keyCount >= 0 { key = put(message.pointee.key, keyCount) }
+            for header in raw {
+                let name = put(header.name, header.nameCount)
+                let value = header.value == nil ? ByteSpan.null : put(header.value, header.valueCount)
+                headers.append(HeaderSpan(name: name, value: value))
+            }
+            if valueCount >= 0 { value = put(message.pointee.payload, valueCount) }
+            return position
         }
-        if keyCount >= 0 { key = put(message.pointee.key, keyCount) }
-        for header in raw {
-            let name = put(header.name, header.nameCount)
-            let value = header.value == nil ? ByteSpan.null : put(header.value, header.valueCount)
-            headers.append(HeaderSpan(name: name, value: value))
+        let bytes: [UInt8]
+        if total <= self.bytes.count {
+            let base = self.bytes.baseAddress!
+            bytes = Array(UnsafeBufferPointer(start: base, count: fill(base)))
+        } else {
+            bytes = [UInt8](unsafeUninitializedCapacity: total) { buffer, count in count = fill(buffer.baseAddress!) }
         }
-        if valueCount >= 0 { value = put(message.pointee.payload, valueCount) }
-        let bytes = Array(UnsafeBufferPointer(start: base, count: position))
         var type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
         let timestamp = rd_kafka_message_timestamp(message, &type)
         return Record(
@@ -84,14 +93,6 @@ final class RecordReader: @unchecked Sendable {
         self.raw.deallocate()
         self.raw = larger
         return larger
-    }
-
-    private func room(for count: Int) -> UnsafeMutablePointer<UInt8> {
-        if count > self.bytes.count {
-            self.bytes.deallocate()
-            self.bytes = .allocate(capacity: max(count, self.bytes.count * 2))
-        }
-        return self.bytes.baseAddress!
     }
 
     /// Records come in runs of one topic: its name is made once a run.

@@ -176,8 +176,8 @@ extension Engine {
             await self.finish(work, disposition, command: command, scope: nil, wasTried: false, on: worker)
         case .run(let entry):
             let slot = work.slot
+            guard let envelope = work.envelope else { return self.dispatcher.withLock { $0.abandoned(work) } }
             if let gate = slot.domain.gate(of: entry.type), !self.admit(work, by: gate) { return }
-            guard let envelope = work.envelope else { return }
             work.attempt += 1
             work.attemptsHere += 1
             let scope = command.flatMap { self.ledger?.scope(of: $0) }

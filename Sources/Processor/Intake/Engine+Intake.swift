@@ -166,7 +166,7 @@ extension Engine {
         let (toPause, restarted) = self.dispatcher.withLock { dispatcher -> ([TopicPartition], [TopicPartition]) in
             var full: [TopicPartition] = []
             var last: PartitionSlot?
-            /// Only what a partition gets makes it full; records of one come one after another.
+            // Records of a partition come one after another.
             func pauseIfFull(_ slot: PartitionSlot) {
                 guard !slot.isPaused, slot.state == .active, dispatcher.isFull(slot) else { return }
                 slot.isPaused = true
@@ -190,6 +190,8 @@ extension Engine {
                 dispatcher.accept(work)
             }
             if let last { pauseIfFull(last) }
+            // What waits for a time grows without records, too, and counts for all partitions together.
+            if dispatcher.waitsTooMuch { for slot in dispatcher.slots.values { pauseIfFull(slot) } }
             guard !dispatcher.restarted.isEmpty else { return (full, []) }
             defer { dispatcher.restarted = [] }
             return (full, dispatcher.restarted)

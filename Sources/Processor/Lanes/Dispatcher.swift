@@ -156,6 +156,11 @@ struct Dispatcher {
             && slot.progress.isNearMetadataLimit
     }
 
+    /// Whether the worker is at its limit of waiting commands.
+    var waitsTooMuch: Bool {
+        self.parked >= self.settings.waiting || self.parkedBytes >= self.settings.waitingBytes
+    }
+
     /// Whether the worker is at a share of its limit of waiting commands, and the partition has its fair part of them.
     private func waitsTooMuch(_ slot: PartitionSlot, of share: Double) -> Bool {
         let records = Double(self.settings.waiting) * share
