@@ -9,13 +9,16 @@ struct BenchDispatchCommand: AsyncParsableCommand {
             its own, each with a fresh group: consume, decode, handle, publish a result and an audit event a command, \
             commit what is acknowledged. The yardstick is a raw librdkafka loop in C that publishes the same events and \
             decodes nothing. Both producers wait up to --linger milliseconds for a batch to fill: longer than a worker \
-            does by itself (linger.ms, 2), as one would set it where throughput matters more than latency. Both prefetch \
-            as much as librdkafka does by default, which is more than a worker does by itself. Quote the ratio: absolute \
-            figures are the machine's.
+            does by itself (linger.ms, 2), as one would set it where throughput matters more than latency. Both consumers \
+            prefetch up to --prefetch records, by default as many as librdkafka does; a worker by itself takes fewer. \
+            librdkafka stops fetching a partition for up to a second once it has so many: with 1000000 the yardstick \
+            never stops, which shows what the loop can do with memory without bounds. Quote the ratio, and what was \
+            prefetched: absolute figures are the machine's.
 
             EXAMPLES
               adjutant bench dispatch
               adjutant bench dispatch --count 300000 --rounds 5 -o json
+              adjutant bench dispatch --prefetch 1000000
               adjutant bench dispatch --bootstrap-servers localhost:9092
             """)
 
@@ -26,12 +29,17 @@ struct BenchDispatchCommand: AsyncParsableCommand {
     @Option(help: "Keys of the commands") var keys = 1000
     @Option(help: "Partitions of the embedded broker's topics") var partitions = 64
     @Option(help: "Milliseconds that both producers wait for a batch to fill (linger.ms)") var linger = 20
+    @Option(help: "Records that both consumers prefetch (queued.min.messages), and KiB of them if above 65536")
+    var prefetch = 100_000
     @Option(help: "Runs of each") var rounds = 3
     @Option(name: .shortAndLong, help: "table or json") var output = "table"
 
     func validate() throws {
         guard self.count > 0, self.keys > 0, self.rounds > 0, (1...10_000).contains(self.partitions) else {
             throw ValidationError("--count, --keys, --rounds and --partitions must be above 0")
+        }
+        guard (1...2_000_000).contains(self.prefetch) else {
+            throw ValidationError("--prefetch must be from 1 to 2000000")
         }
         guard (0...900_000).contains(self.linger) else { throw ValidationError("--linger must be from 0 to 900000") }
         guard ["table", "json"].contains(self.output) else { throw ValidationError("-o must be table or json") }
@@ -57,13 +65,14 @@ struct BenchDispatchCommand: AsyncParsableCommand {
                     "--bootstrap-servers", cluster.servers, "--topic", "lab.commands", "--results", "lab.results",
                     "--audit", "lab.audit", "--group", "bench.yardstick.\(run).\(round)", "--count", "\(self.count)",
                 ] + cluster.yardstickProperties + ["-X", "producer.linger.ms=\(self.linger)"]
-                    + Self.prefetch.flatMap { ["-X", "consumer.\($0)"] })
+                    + self.prefetchProperties.flatMap { ["-X", "consumer.\($0)"] })
             let engine = try self.measure(
                 ChildProcess.ownPath,
                 [
                     "bench", "engine", "-b", cluster.servers, "--group", "bench.engine.\(run).\(round)", "--count",
                     "\(self.count)",
-                ] + cluster.properties + ["-X", "linger.ms=\(self.linger)"] + Self.prefetch.flatMap { ["-X", $0] })
+                ] + cluster.properties + ["-X", "linger.ms=\(self.linger)"]
+                    + self.prefetchProperties.flatMap { ["-X", $0] })
             rows.append((yard, engine))
             say(
                 "round \(round): yardstick \(Int(yard)), engine \(Int(engine)) commands a second, "
@@ -72,8 +81,10 @@ struct BenchDispatchCommand: AsyncParsableCommand {
         self.report(rows)
     }
 
-    /// librdkafka's own: the yardstick would take more by itself, a worker less.
-    private static let prefetch = ["queued.min.messages=100000", "queued.max.messages.kbytes=65536"]
+    /// The same for both: the yardstick would take more by itself, a worker less.
+    private var prefetchProperties: [String] {
+        ["queued.min.messages=\(self.prefetch)", "queued.max.messages.kbytes=\(max(65_536, self.prefetch))"]
+    }
 
     /// Commands a second, from the JSON that the program prints last.
     private func measure(_ path: String, _ arguments: [String]) throws -> Double {
@@ -94,12 +105,14 @@ struct BenchDispatchCommand: AsyncParsableCommand {
         if self.output == "json" {
             put(
                 #"{"benchmark":"dispatch","commands":\#(self.count),"keys":\#(self.keys),"#
-                    + #""partitions":\#(self.partitions),"rounds":\#(self.rounds),"#
+                    + #""partitions":\#(self.partitions),"prefetch":\#(self.prefetch),"rounds":\#(self.rounds),"#
                     + #""yardstickPerSecond":\#(Int(yard)),"enginePerSecond":\#(Int(engine)),"#
                     + #""ratio":\#(Self.twoDigits(median)),"ratioMin":\#(Self.twoDigits(ratios[0])),"#
                     + #""ratioMax":\#(Self.twoDigits(ratios[ratios.count - 1]))}"#)
         } else {
-            put("dispatch, 0 ms handlers, \(self.count) commands, \(self.keys) keys, median of \(self.rounds)")
+            put(
+                "dispatch, 0 ms handlers, \(self.count) commands, \(self.keys) keys, "
+                    + "\(self.prefetch) prefetched, median of \(self.rounds)")
             put("  yardstick (raw librdkafka loop in C)   \(Int(yard)) commands a second")
             put("  engine                                 \(Int(engine)) commands a second")
             put(
