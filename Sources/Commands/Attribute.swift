@@ -1,3 +1,5 @@
+import JSONCoding
+
 /// The headers that Adjutant itself reads: CloudEvents attributes, trace context, and its own.
 package enum Attribute: Int, CaseIterable, Sendable {
     case specversion, id, source, type, time, subject, dataschema, datacontenttype
@@ -34,7 +36,7 @@ package enum Attribute: Int, CaseIterable, Sendable {
     }
 }
 
-/// Finds the attribute that a header name stands for: by the name's length and last bytes, then by all of it.
+/// Finds the attribute that a header name stands for: by the name's length, then by all of it.
 struct AttributeNames: Sendable {
     static let shared = AttributeNames()
 
@@ -74,38 +76,16 @@ struct AttributeNames: Sendable {
     func attribute(_ bytes: UnsafeBufferPointer<UInt8>, _ span: ByteSpan) -> Attribute? {
         let count = Int(span.count)
         guard count < 32, count > 0 else { return nil }
-        let given = UnsafeRawBufferPointer(bytes).baseAddress! + Int(span.start)
-        return self.names.withUnsafeBytes { names in
+        let given = bytes.baseAddress! + Int(span.start)
+        return self.names.withUnsafeBufferPointer { names in
             var row = count * 8
             while row < count * 8 + 8, self.candidates[row] != 255 {
                 let candidate = Int(self.candidates[row])
                 let name = names.baseAddress! + self.starts[candidate]
-                if Self.isEqual(given, name, count) { return Attribute(rawValue: candidate) }
+                if ByteText.equal(given, name, count) { return Attribute(rawValue: candidate) }
                 row += 1
             }
             return nil
         }
-    }
-
-    /// Names of equal length differ near their end more often than near their shared "ce_" start: from there, eight bytes at
-    /// a time.
-    @inline(__always)
-    private static func isEqual(_ one: UnsafeRawPointer, _ other: UnsafeRawPointer, _ count: Int) -> Bool {
-        var rest = count
-        while rest >= 8 {
-            rest -= 8
-            if one.loadUnaligned(fromByteOffset: rest, as: UInt64.self)
-                != other.loadUnaligned(fromByteOffset: rest, as: UInt64.self)
-            {
-                return false
-            }
-        }
-        while rest > 0 {
-            rest -= 1
-            if one.load(fromByteOffset: rest, as: UInt8.self) != other.load(fromByteOffset: rest, as: UInt8.self) {
-                return false
-            }
-        }
-        return true
     }
 }

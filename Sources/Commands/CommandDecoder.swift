@@ -10,8 +10,7 @@ enum CommandDecoder {
         do {
             command = try FastJSONDecoder(limits: limits.json).decode(C.self, from: document)
         } catch {
-            // Read once more, so that the others need not keep it.
-            throw self.problems(of: C.self, in: try self.document(of: envelope, limits: limits), limits: limits)
+            throw self.problems(of: C.self, in: document, limits: limits)
         }
         var problems = ProblemCollector<C>()
         command.validate(&problems)

@@ -22,9 +22,6 @@ package final class Envelope: Sendable {
     /// The record as Kafka delivered it; the same object as `view` when it came in binary mode.
     package var original: Record { self.structured ?? self.view }
 
-    /// Whether there are `ce_` attributes besides those in ``Attribute``.
-    package var hasExtensions: Bool { self.index.hasExtensions }
-
     /// Calls with where the attributes and the key lie.
     package func withBytes<Result>(_ body: (EnvelopeBytes) throws -> Result) rethrows -> Result {
         try self.view.bytes.withUnsafeBufferPointer { view in
@@ -32,16 +29,9 @@ package final class Envelope: Sendable {
                 // A record in structured mode is laid out anew with its key.
                 let key = self.view.key.isNull ? index.pointee.span(.partitionkey) : self.view.key
                 return try body(
-                    EnvelopeBytes(
-                        view: view, index: index, key: key.map { UnsafeBufferPointer(rebasing: view[$0.range]) }))
+                    EnvelopeBytes(view: view, index: index, key: key.map { view[$0] }))
             }
         }
-    }
-
-    /// Calls with the attribute's bytes; with nil when it is absent or null.
-    func withValue<Result>(of attribute: Attribute, _ body: (UnsafeBufferPointer<UInt8>?) -> Result) -> Result {
-        guard let span = self.index.span(attribute) else { return body(nil) }
-        return self.view.bytes.withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[span.range])) }
     }
 
     /// Whether the header is a CloudEvents attribute that Adjutant has no use for.
@@ -123,7 +113,7 @@ package struct EnvelopeBytes {
 
     /// The attribute's value; nil when it is absent or null.
     package subscript(attribute: Attribute) -> UnsafeBufferPointer<UInt8>? {
-        self.index.pointee.span(attribute).map { UnsafeBufferPointer(rebasing: self.view[$0.range]) }
+        self.index.pointee.span(attribute).map { self.view[$0] }
     }
 }
 

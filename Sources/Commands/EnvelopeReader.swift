@@ -134,7 +134,7 @@ package struct EnvelopeReader: Sendable {
                 "ID_TOO_LONG", "ce_id has \(span.count) bytes, at most \(self.limits.idBytes) are allowed"
             )
         }
-        guard Self.isText(UnsafeBufferPointer(rebasing: bytes[span.range])) else {
+        guard Self.isText(bytes[span]) else {
             return ("NOT_UTF8", "ce_id is not UTF-8, or has a NUL in it")
         }
         return nil
@@ -143,14 +143,14 @@ package struct EnvelopeReader: Sendable {
     /// The rules beyond presence; one place so that the hot path is a handful of comparisons.
     private func fault(_ index: AttributeIndex, _ bytes: UnsafeBufferPointer<UInt8>, value: ByteSpan) -> Fault? {
         func attribute(_ attribute: Attribute) -> UnsafeBufferPointer<UInt8>? {
-            index.span(attribute).map { UnsafeBufferPointer(rebasing: bytes[$0.range]) }
+            index.span(attribute).map { bytes[$0] }
         }
         func isTime(_ time: Attribute) -> Bool {
             guard index.has(time) else { return true }
             return attribute(time).flatMap { RFC3339.parse(String(decoding: $0, as: UTF8.self)) } != nil
         }
         for position in 0...Attribute.sagaid.rawValue {
-            if let span = index.span(at: position), !Self.isText(UnsafeBufferPointer(rebasing: bytes[span.range])) {
+            if let span = index.span(at: position), !Self.isText(bytes[span]) {
                 return (
                     "NOT_UTF8", "\(Attribute(rawValue: position)?.headerName ?? "") is not UTF-8, or has a NUL in it"
                 )
@@ -178,10 +178,6 @@ package struct EnvelopeReader: Sendable {
 
     private static func isVersion1(_ version: UnsafeBufferPointer<UInt8>) -> Bool {
         version.count == 3 && version[0] == 49 && version[1] == 46 && version[2] == 48
-    }
-
-    static func isText(_ bytes: [UInt8], _ span: ByteSpan) -> Bool {
-        bytes.withUnsafeBufferPointer { Self.isText(UnsafeBufferPointer(rebasing: $0[span.range])) }
     }
 
     /// Whether the bytes are UTF-8 without a NUL.

@@ -23,7 +23,7 @@ struct EnvelopeSalvage {
             guard let header, !isRepeated[attribute] else { continue }
             let limit = attribute == Attribute.id.rawValue ? limits.idBytes : limits.headerBytes
             guard header.value.count > 0, Int(header.value.count) <= limit,
-                EnvelopeReader.isText(record.bytes, header.value)
+                record.bytes.withUnsafeBufferPointer({ EnvelopeReader.isText($0[header.value]) })
             else { continue }
             draft.copyHeader(header, of: record)
             index.set(Attribute(rawValue: attribute)!, draft.headers[draft.headers.count - 1].value)

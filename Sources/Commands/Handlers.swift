@@ -155,8 +155,8 @@ package struct HandlerRegistry: Sendable {
 
     /// The handler for the command's type, and its index.
     package func find(_ envelope: Envelope) -> (index: Int, entry: HandlerEntry)? {
-        envelope.withValue(of: .type) { type in
-            guard let type, let index = self.find(type) else { return nil }
+        envelope.withBytes { attributes in
+            guard let type = attributes[.type], let index = self.find(type) else { return nil }
             return (index, self.storage.entries[index])
         }
     }

@@ -74,7 +74,7 @@ package struct OutgoingRecord: Sendable {
     }
 
     private mutating func put(of record: Record, _ span: ByteSpan) -> ByteSpan {
-        record.bytes.withUnsafeBufferPointer { self.put(UnsafeBufferPointer(rebasing: $0[span.range])) }
+        record.bytes.withUnsafeBufferPointer { self.put($0[span]) }
     }
 
     /// Lets the closure append the value straight into the buffer.
@@ -130,7 +130,7 @@ package struct OutgoingRecord: Sendable {
         self.key = record.key
         self.value = record.value
         record.bytes.withUnsafeBufferPointer { bytes in
-            for header in record.headers where keeps(UnsafeBufferPointer(rebasing: bytes[header.name.range])) {
+            for header in record.headers where keeps(bytes[header.name]) {
                 self.headers.append(header)
             }
         }

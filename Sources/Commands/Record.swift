@@ -14,6 +14,11 @@ package struct ByteSpan: Sendable, Hashable {
     @inlinable package var range: Range<Int> { Int(self.start)..<Int(self.start) + Int(max(self.count, 0)) }
 }
 
+extension UnsafeBufferPointer where Element == UInt8 {
+    /// The bytes of a span of the buffer.
+    package subscript(span: ByteSpan) -> UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(rebasing: self[span.range]) }
+}
+
 /// Where one header's name and value lie.
 package struct HeaderSpan: Sendable {
     package var name: ByteSpan

@@ -261,7 +261,6 @@ package final class ProcessedDomain: Sendable {
     let hasOtherOrderings: Bool
     /// Of the types with limits.
     let gates: [CommandType: TypeGate]
-    private let hasGates: Bool
     let headers: EventHeaders
 
     package init(names: Domain, registry: HandlerRegistry, tiers: [RetryTier]) {
@@ -278,7 +277,6 @@ package final class ProcessedDomain: Sendable {
             uniqueKeysWithValues: registry.entries.filter { !$0.policy.limits.isNone }.map {
                 ($0.type, TypeGate(type: $0.type, limits: $0.policy.limits))
             })
-        self.hasGates = !self.gates.isEmpty
         self.hasOtherOrderings = registry.entries.contains { $0.policy.ordering != .key }
     }
 
@@ -290,7 +288,7 @@ package final class ProcessedDomain: Sendable {
     }
 
     /// What holds the type's commands back; nil for a type without limits.
-    func gate(of type: CommandType) -> TypeGate? { self.hasGates ? self.gates[type] : nil }
+    func gate(of type: CommandType) -> TypeGate? { self.gates.isEmpty ? nil : self.gates[type] }
 
     /// The longest tier that is not longer than the delay; nil when the delay is to be waited in place.
     func tier(forMilliseconds delay: Int64) -> RetryTier? { self.tiers.last { $0.milliseconds <= delay } }

@@ -17,7 +17,7 @@ final class DecodingState {
     var isCollecting = false
     var collector = ProblemCollector()
 
-    init(_ document: consuming JSONDocument, _ options: FastJSONDecoder) {
+    init(_ document: JSONDocument, _ options: FastJSONDecoder) {
         self.document = document
         self.options = options
     }

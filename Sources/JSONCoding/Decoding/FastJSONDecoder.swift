@@ -17,7 +17,7 @@ public struct FastJSONDecoder: Sendable {
     }
 
     /// Decodes a value from a document; throws `DecodingError` or what the type itself throws.
-    public func decode<T: Decodable>(_ type: T.Type, from document: consuming JSONDocument) throws -> T {
+    public func decode<T: Decodable>(_ type: T.Type, from document: JSONDocument) throws -> T {
         try DecodingState(document, self).decode(type, at: 0)
     }
 

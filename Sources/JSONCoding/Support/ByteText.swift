@@ -1,8 +1,8 @@
 /// Comparison of short byte runs.
-enum ByteText {
+package enum ByteText {
     /// Whether two runs of the same length hold the same bytes.
     @inline(__always)
-    static func equal(_ one: UnsafePointer<UInt8>, _ other: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+    package static func equal(_ one: UnsafePointer<UInt8>, _ other: UnsafePointer<UInt8>, _ count: Int) -> Bool {
         let one = UnsafeRawPointer(one)
         let other = UnsafeRawPointer(other)
         if count >= 8 {

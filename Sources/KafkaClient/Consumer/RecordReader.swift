@@ -15,16 +15,10 @@ final class RecordReader: @unchecked Sendable {
 
     /// Room for the headers of the message at hand; as a pointer, for the quickest way through all of them.
     private var raw = UnsafeMutableBufferPointer<RawHeader>.allocate(capacity: 128)
-    /// Room for the bytes of the message at hand, unless it is large: an array is made of them at once, which is quicker than
-    /// one that is filled bit by bit.
-    private let bytes = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: 64 << 10)
     private var topic = ""
     private var topicPointer: OpaquePointer?
 
-    deinit {
-        self.raw.deallocate()
-        self.bytes.deallocate()
-    }
+    deinit { self.raw.deallocate() }
 
     func record(_ message: UnsafeMutablePointer<rd_kafka_message_t>) -> Record {
         let keyCount = message.pointee.key == nil ? -1 : message.pointee.key_len
@@ -35,7 +29,8 @@ final class RecordReader: @unchecked Sendable {
         headers.reserveCapacity(raw.count)
         var key = ByteSpan.null
         var value = ByteSpan.null
-        func fill(_ base: UnsafeMutablePointer<UInt8>) -> Int {
+        let bytes = [UInt8](unsafeUninitializedCapacity: total) { buffer, count in
+            guard let base = buffer.baseAddress else { return }
             var position = 0
             func put(_ source: UnsafeRawPointer?, _ length: Int) -> ByteSpan {
                 if length > 0, let source { memcpy(base + position, source, length) }
@@ -49,21 +44,14 @@ final class RecordReader: @unchecked Sendable {
                 headers.append(HeaderSpan(name: name, value: value))
             }
             if valueCount >= 0 { value = put(message.pointee.payload, valueCount) }
-            return position
-        }
-        let bytes: [UInt8]
-        if total <= self.bytes.count {
-            let base = self.bytes.baseAddress!
-            bytes = Array(UnsafeBufferPointer(start: base, count: fill(base)))
-        } else {
-            bytes = [UInt8](unsafeUninitializedCapacity: total) { buffer, count in count = fill(buffer.baseAddress!) }
+            count = position
         }
         var type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
         let timestamp = rd_kafka_message_timestamp(message, &type)
         return Record(
             topic: self.topicName(message.pointee.rkt), partition: message.pointee.partition,
             offset: message.pointee.offset, timestamp: timestamp, bytes: bytes, headers: headers,
-            key: key, value: value)
+            key: keyCount < 0 ? .null : key, value: valueCount < 0 ? .null : value)
     }
 
     private func collectHeaders(

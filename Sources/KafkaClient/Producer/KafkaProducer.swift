@@ -30,9 +30,8 @@ package struct KeptRecord: @unchecked Sendable {
 /// An idempotent producer. Sending is for any thread; one thread calls ``serve(milliseconds:_:)`` for the reports.
 package final class KafkaProducer: Sendable {
     let handle: KafkaHandle
-    /// The topics known from the start, looked through in order: a handful, and the busiest first. Memory of its own, since
-    /// every record comes by: to count references there would be most of what sending costs here.
-    private nonisolated(unsafe) let known: UnsafeMutableBufferPointer<KnownTopic>
+    /// The topics known from the start, looked through in order: a handful, and the busiest first.
+    private let known: [KnownTopic]
     private let topics = Mutex<[String: TopicHandle]>([:])
 
     /// `@unchecked Sendable`: topic handles are thread-safe by librdkafka's promise.
@@ -43,7 +42,7 @@ package final class KafkaProducer: Sendable {
 
     /// A topic that is opened by its first record. librdkafka's thread goes through all partitions of all open topics
     /// whenever it wakes, so that those that are hardly ever written to should not be among them.
-    private struct KnownTopic: ~Copyable {
+    private final class KnownTopic: Sendable {
         let name: String
         let partitions: Int32
         private let bits = Atomic<UInt>(0)
@@ -85,15 +84,7 @@ package final class KafkaProducer: Sendable {
             kind: .producer, configuration: configuration,
             events: RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_STATS,
             logger: logger)
-        self.known = .allocate(capacity: topics.count)
-        for (index, topic) in topics.enumerated() {
-            self.known.initializeElement(at: index, to: KnownTopic(name: topic.name, partitions: topic.partitions))
-        }
-    }
-
-    deinit {
-        self.known.deinitialize()
-        self.known.deallocate()
+        self.known = topics.map { KnownTopic(name: $0.name, partitions: $0.partitions) }
     }
 
     /// Opens a topic that was not known from the start; the number of partitions bounds explicit ones.
@@ -112,8 +103,8 @@ package final class KafkaProducer: Sendable {
     }
 
     private func topic(_ name: String) -> TopicHandle? {
-        for index in self.known.indices where self.known[index].name == name {
-            return self.known[index].handle ?? self.known[index].open(in: self.handle.pointer)
+        for known in self.known where known.name == name {
+            return known.handle ?? known.open(in: self.handle.pointer)
         }
         return self.topics.withLock { topics in
             if let topic = topics[name] { return topic }
@@ -397,9 +388,7 @@ package final class KafkaProducer: Sendable {
 
     /// Frees everything; nobody else may be using the producer.
     package func close() {
-        for index in self.known.indices {
-            if let handle = self.known[index].handle { rd_kafka_topic_destroy(handle.pointer) }
-        }
+        for topic in self.known { if let handle = topic.handle { rd_kafka_topic_destroy(handle.pointer) } }
         self.topics.withLock { topics in
             for topic in topics.values { rd_kafka_topic_destroy(topic.pointer) }
             topics.removeAll()

@@ -302,7 +302,7 @@ extension Engine {
         self.writer.retry(work, due: due, into: &draft)
         work.pendingAcks.add(1, ordering: .relaxed)
         let topic = domain.names.retryTopic(tier)
-        switch sink.send(draft, to: topic, partition: work.record.partition, for: work) {
+        switch self.sink.send(draft, to: topic, partition: work.record.partition, for: work) {
         case .accepted: break
         case .full:
             // Not the last one: the command's own hold remains.

@@ -211,7 +211,7 @@ final class EventWriter: Sendable {
             if let key = command.key { self.writeText(key, to: &writer) } else { writer.null() }
         } else if !work.record.key.isNull {
             work.record.bytes.withUnsafeBufferPointer {
-                self.writeText(UnsafeBufferPointer(rebasing: $0[work.record.key.range]), to: &writer)
+                self.writeText($0[work.record.key], to: &writer)
             }
         } else {
             writer.null()

@@ -191,7 +191,7 @@ extension Engine {
             }
             if let last { pauseIfFull(last) }
             // What waits for a time grows without records, too, and counts for all partitions together.
-            if dispatcher.waitsTooMuch { for slot in dispatcher.slots.values { pauseIfFull(slot) } }
+            if dispatcher.waitsTooMuch(of: 1) { for slot in dispatcher.slots.values { pauseIfFull(slot) } }
             guard !dispatcher.restarted.isEmpty else { return (full, []) }
             defer { dispatcher.restarted = [] }
             return (full, dispatcher.restarted)

@@ -134,7 +134,7 @@ extension Dispatcher {
         self.running -= 1
         work.slot.running -= 1
         guard work.slot.state == .active, self.phase == .running else { return self.letGo(work) }
-        guard let type = work.envelope?.type, let gate = work.slot.domain.gates[CommandType(type)] else {
+        guard let type = work.envelope?.type, let gate = work.slot.domain.gate(of: CommandType(type)) else {
             self.wait(work)
             return
         }

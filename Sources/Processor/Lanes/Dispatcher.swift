@@ -142,32 +142,27 @@ struct Dispatcher {
     /// Whether the partition has come to its look-ahead limit.
     func isFull(_ slot: PartitionSlot) -> Bool {
         slot.progress.unfinished >= self.settings.lookAhead || slot.bytes >= self.settings.lookAheadBytes
-            || self.isNearMetadataLimit(slot) || self.waitsTooMuch(slot, of: 1)
+            || slot.progress.isNearMetadataLimit || self.waitsTooMuch(slot, of: 1)
     }
 
     func isRoomy(_ slot: PartitionSlot) -> Bool {
         slot.progress.unfinished <= self.settings.lookAhead * 3 / 4
-            && slot.bytes <= self.settings.lookAheadBytes * 3 / 4 && !self.isNearMetadataLimit(slot)
+            && slot.bytes <= self.settings.lookAheadBytes * 3 / 4 && !slot.progress.isNearMetadataLimit
             && !self.waitsTooMuch(slot, of: 0.75)
     }
 
-    private func isNearMetadataLimit(_ slot: PartitionSlot) -> Bool {
-        (slot.progress.unfinished > PartitionProgress.fewUnfinished || slot.progress.cutOut > 0)
-            && slot.progress.isNearMetadataLimit
+    /// Whether the worker is at a share of its limit of waiting commands.
+    func waitsTooMuch(of share: Double) -> Bool {
+        Double(self.parked) >= Double(self.settings.waiting) * share
+            || Double(self.parkedBytes) >= Double(self.settings.waitingBytes) * share
     }
 
-    /// Whether the worker is at its limit of waiting commands.
-    var waitsTooMuch: Bool {
-        self.parked >= self.settings.waiting || self.parkedBytes >= self.settings.waitingBytes
-    }
-
-    /// Whether the worker is at a share of its limit of waiting commands, and the partition has its fair part of them.
+    /// The same, and the partition has its fair part of what waits.
     private func waitsTooMuch(_ slot: PartitionSlot, of share: Double) -> Bool {
-        let records = Double(self.settings.waiting) * share
-        let bytes = Double(self.settings.waitingBytes) * share
-        guard Double(self.parked) >= records || Double(self.parkedBytes) >= bytes else { return false }
-        let slots = Double(max(1, self.slots.count))
-        return Double(slot.waiting) >= records / slots || Double(slot.waitingBytes) >= bytes / slots
+        guard self.waitsTooMuch(of: share) else { return false }
+        let part = share / Double(max(1, self.slots.count))
+        return Double(slot.waiting) >= Double(self.settings.waiting) * part
+            || Double(slot.waitingBytes) >= Double(self.settings.waitingBytes) * part
     }
 
     // MARK: - Waiting for a time
@@ -303,8 +298,7 @@ struct Dispatcher {
 
     private mutating func finish(_ work: Work) {
         let slot = work.slot
-        self.countOut(work)
-        slot.bytes -= work.bytes
+        self.forget(work)
         slot.settling -= 1
         self.settling -= 1
         guard slot.state != .gone, work.generation == slot.generation else { return }

@@ -18,7 +18,7 @@ package struct PartitionProgress: Sendable {
     private var origin: Int64
     private var cuts: Deque<Cut> = []
     /// The sum of the cuts.
-    private(set) var cutOut: Int64 = 0
+    private var cutOut: Int64 = 0
     /// Finished before this assignment, from the commit's metadata.
     private var earlier: CompletedSet
     private var startsAnywhere = false
@@ -52,19 +52,14 @@ package struct PartitionProgress: Sendable {
             || (self.earlier.ranges.last.map { $0.upperBound > self.next } ?? false)
     }
 
-    /// So many unfinished records without long gaps are far from the limit of the commit's metadata.
-    static let fewUnfinished = max(0, Self.roomWithoutCuts / 5)
-
-    // A token of 128 literal bytes and more takes a byte more than counted here.
-    private static let roomWithoutCuts = CompletedSet.bodyLimit * 127 / 128 - 16 - Self.reserve
-
     /// Whether the completed set might outgrow the commit's metadata if more records were taken.
     ///
     /// Finishing a record only turns zeros into ones, which never makes the text longer: the bytes that are not all ones
     /// now, and the tokens between them, are the most that the set can come to take.
     package var isNearMetadataLimit: Bool {
-        // Nor are the more bytes counted that a token takes which counts a long gap.
-        let room = Self.roomWithoutCuts - self.cuts.count * 5
+        // A token of 128 literal bytes and more takes a byte more than counted here.
+        // Nor are the more bytes that a token takes which counts a long gap.
+        let room = CompletedSet.bodyLimit * 127 / 128 - 16 - Self.reserve - self.cuts.count * 5
         // All unfinished records in bytes of their own, and still room.
         if self.unfinished * 5 <= room { return false }
         var cost = 0
