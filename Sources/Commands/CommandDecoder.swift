@@ -28,7 +28,7 @@ enum CommandDecoder {
 
     private static func document(of envelope: Envelope, limits: EnvelopeLimits) throws -> JSONDocument {
         if let type = envelope.span(.contentType) ?? envelope.span(.datacontenttype),
-            !self.isJSON(envelope.view.bytes, type)
+            !envelope.view.bytes.withUnsafeBufferPointer({ self.isJSON($0[type]) })
         {
             throw PoisonReason(
                 code: "UNSUPPORTED_CONTENT_TYPE", message: "content-type is not JSON, which is all the handler reads")
@@ -56,9 +56,14 @@ enum CommandDecoder {
     }
 
     /// `application/json`, `text/json` or anything ending in `+json`, parameters aside, in any case.
-    private static func isJSON(_ bytes: [UInt8], _ span: ByteSpan) -> Bool {
-        let type = bytes[span.range].prefix { $0 != UInt8(ascii: ";") && $0 != UInt8(ascii: " ") }
-        if type.elementsEqual("application/json".utf8) { return true }
+    private static func isJSON(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        let usual: StaticString = "application/json"
+        if bytes.count == usual.utf8CodeUnitCount, let base = bytes.baseAddress,
+            ByteText.equal(base, usual.utf8Start, bytes.count)
+        {
+            return true
+        }
+        let type = bytes.prefix { $0 != UInt8(ascii: ";") && $0 != UInt8(ascii: " ") }
         let lowered = String(decoding: type, as: UTF8.self).lowercased()
         return lowered == "application/json" || lowered == "text/json" || lowered.hasSuffix("+json")
     }

@@ -29,12 +29,9 @@ public struct Handlers: Sendable {
         _ handler: H, retry: RetryPolicy = .standard, timeout: Duration = .seconds(30), ordering: Ordering = .key,
         strictOrder: Bool = false, limits: CommandLimits = .none
     ) {
-        self.on(
-            H.Handled.self, retry: retry, timeout: timeout, ordering: ordering, strictOrder: strictOrder,
-            limits: limits
-        ) { command, context in
-            try await handler.handle(command, context: context)
-        }
+        let policy = CommandPolicy(
+            retry: retry, timeout: timeout, ordering: ordering, strictOrder: strictOrder, limits: limits)
+        self.entries.append(HandlerEntry(type: H.Handled.type, policy: policy, handler: handler))
     }
 
     /// The finished registry.
@@ -87,9 +84,9 @@ package final class HandlerEntry: Sendable {
 
     func with(policy: CommandPolicy) -> HandlerEntry { HandlerEntry(self, policy: policy) }
 
-    init<C: Command>(
-        type: CommandType, policy: CommandPolicy,
-        handler: @escaping @Sendable (C, CommandContext) async throws -> C.Output
+    private init<C: Command>(
+        _ command: C.Type, type: CommandType, policy: CommandPolicy,
+        run: @escaping @Sendable (CommandContext, EnvelopeLimits) async throws -> [UInt8]
     ) {
         self.type = type
         self.policy = policy
@@ -97,10 +94,24 @@ package final class HandlerEntry: Sendable {
         self.inputName = "\(C.self)"
         self.outputName = "\(C.Output.self)"
         self.schemas = { (.reading(C.self), .writing(C.Output.self)) }
-        self.run = { context, limits in
+        self.run = run
+    }
+
+    convenience init<C: Command>(
+        type: CommandType, policy: CommandPolicy,
+        handler: @escaping @Sendable (C, CommandContext) async throws -> C.Output
+    ) {
+        self.init(C.self, type: type, policy: policy) { context, limits in
             let command = try CommandDecoder.decode(C.self, from: context.envelope, limits: limits)
-            let output = try await handler(command, context)
-            return try CommandDecoder.encode(output)
+            return try CommandDecoder.encode(try await handler(command, context))
+        }
+    }
+
+    /// Apart from the other, since each call in between has the task look where it belongs.
+    convenience init<H: CommandHandler>(type: CommandType, policy: CommandPolicy, handler: H) {
+        self.init(H.Handled.self, type: type, policy: policy) { context, limits in
+            let command = try CommandDecoder.decode(H.Handled.self, from: context.envelope, limits: limits)
+            return try CommandDecoder.encode(try await handler.handle(command, context: context))
         }
     }
 }

@@ -109,18 +109,18 @@ package struct AttemptFailure: Sendable {
 
 /// The commands of one ordering key (or partition), in offset order: at most one of them runs or waits for its retry.
 ///
-/// Guarded by the engine's lock.
+/// Guarded by the engine's lock, and its lists not watched for overlapping access besides.
 final class Lane {
     /// Another key's when the lane is used again after it has ended: all else is then as in a new one.
     var id: UInt64
     /// Waiting behind the one that is busy.
-    private(set) var waiting = WorkList()
+    @exclusivity(unchecked) private(set) var waiting = WorkList()
     /// Outcomes sent, in the order of their commands, the first one not acknowledged.
     ///
     /// A later command of a key counts as finished only once every earlier one does. The interleaving that asks for it:
     /// of two successes everything of the second one is stored, and of the first one the result and not the audit event,
     /// when the worker is killed; were the second finished, the first one alone would run again, after it.
-    var settled = WorkList()
+    @exclusivity(unchecked) var settled = WorkList()
     /// A work of the lane is ready, runs, or waits for its retry.
     var isBusy = false
     /// Works of `settled`.
@@ -178,7 +178,8 @@ struct WorkList {
 /// One assigned partition, from its assignment to its revocation; a new assignment makes a new slot, so that late
 /// results of an old one find a slot that is gone.
 ///
-/// `@unchecked Sendable`: `isGone` is atomic; the rest that changes is guarded by the engine's lock.
+/// `@unchecked Sendable`: `isGone` is atomic; the rest that changes is guarded by the engine's lock. What each command
+/// changes in place is not watched for overlapping access besides.
 package final class PartitionSlot: @unchecked Sendable {
     enum State { case active, revoking, gone }
 
@@ -196,7 +197,7 @@ package final class PartitionSlot: @unchecked Sendable {
     let epoch: UInt64
 
     var state = State.active
-    var progress: PartitionProgress
+    @exclusivity(unchecked) var progress: PartitionProgress
     /// Where reading began: what lies before comes only when the log was cut short or made anew.
     var start: Int64
     /// Rises when the log begins anew: earlier commands say nothing about the offsets of the new ones.
@@ -210,7 +211,7 @@ package final class PartitionSlot: @unchecked Sendable {
     /// Settled, and not yet acknowledged.
     var settling = 0
     /// Commands of strict order that wait for a retry, by offset.
-    var memos: [Int64: RetryMemo] = [:]
+    @exclusivity(unchecked) var memos: [Int64: RetryMemo] = [:]
     /// Bytes of metadata in the last commit.
     var metadataBytes = 0
     /// Settled, and never to be acknowledged.

@@ -39,13 +39,24 @@ extension DecodingState {
             return Self.same(node < 0 ? JSONValue.null : JSONValue(JSONNode(document: document, index: node)), as: type)
         }
         if T.self == JSONFragment.self {
-            let fragment = node < 0 ? JSONFragment.null : JSONFragment(document, at: node)
-            return Self.same(fragment, as: type)
+            return Self.same(fragment(at: node), as: type)
         }
         if isCollecting {
             return try collected(type, at: node)
         }
         return try T(from: NodeDecoder(state: self, node: node))
+    }
+
+    /// The bytes of a value; those of null where it is absent.
+    private func fragment(at node: Int) -> JSONFragment {
+        guard node >= 0 else {
+            return .null
+        }
+        let range = document.offsets(of: node)
+        return document.withBase { base in
+            let bytes = UnsafeBufferPointer(start: base + range.lowerBound, count: range.count)
+            return JSONFragment(unchecked: Array(bytes))
+        }
     }
 
     /// Views a value as the type which it is known to have.

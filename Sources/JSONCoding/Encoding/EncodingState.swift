@@ -2,6 +2,9 @@
 ///
 /// A container is written straight to the end of the buffer and closed when its owner writes elsewhere. A container
 /// which is written to after that is kept as a closed one, into which new elements are moved.
+///
+/// What changes is not watched for overlapping access, which costs more than the access: no method keeps hold of a part
+/// while it calls another.
 final class EncodingState {
     /// An open container.
     struct Frame {
@@ -35,15 +38,15 @@ final class EncodingState {
     }
 
     let buffer = OutputBuffer()
-    private(set) var stack: [Frame] = []
+    @exclusivity(unchecked) private(set) var stack: [Frame] = []
     /// The name of the innermost open container, or 0.
-    private var topID = 0
+    @exclusivity(unchecked) private var topID = 0
     /// Whether the innermost open container is empty; its frame is brought up to date when another is opened.
-    var topIsEmpty = true
-    private var topIsSorted = false
-    var closed: [Closed] = []
-    var members: [Member] = []
-    private var lastID = 0
+    @exclusivity(unchecked) var topIsEmpty = true
+    @exclusivity(unchecked) private var topIsSorted = false
+    @exclusivity(unchecked) var closed: [Closed] = []
+    @exclusivity(unchecked) var members: [Member] = []
+    @exclusivity(unchecked) private var lastID = 0
     /// What went wrong where nothing could be thrown.
     var failure: EncodingError?
 

@@ -11,11 +11,6 @@ public struct JSONFragment: Sendable, Hashable {
 
     /// The value `null`.
     public static let null = JSONFragment(unchecked: Array("null".utf8))
-
-    init(_ document: JSONDocument, at index: Int) {
-        let range = document.offsets(of: index)
-        self.bytes = document.withBase { Array(UnsafeBufferPointer(start: $0 + range.lowerBound, count: range.count)) }
-    }
 }
 
 extension JSONFragment: Codable {

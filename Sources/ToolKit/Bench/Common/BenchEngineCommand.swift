@@ -58,7 +58,7 @@ struct BenchEngineCommand: AsyncParsableCommand {
     private func waitFor(_ count: Int, _ engine: Engine) async throws {
         let limit = Date(timeIntervalSinceNow: Double(self.timeout))
         while engine.counters.acknowledged.load(ordering: .relaxed) < count, Date() < limit {
-            try await Task.sleep(for: .milliseconds(5))
+            try await Task.sleep(for: .milliseconds(50))
         }
         engine.stop()
     }
