@@ -73,14 +73,13 @@ package final class Envelope: Sendable {
 /// Where the values of a record's known attributes lie.
 struct AttributeIndex: Sendable {
     /// By raw value of the attribute.
-    private var spans = InlineArray<30, ByteSpan>(repeating: Self.absent)
+    private var spans = InlineArray<30, ByteSpan>(repeating: .null)
+    /// A bit for each attribute that is there, if only with a null value.
+    private(set) var present: UInt32 = 0
     /// Whether there are `ce_` attributes besides those in ``Attribute``.
     var hasExtensions = false
 
-    /// Null, and told from a header whose value is null.
-    private static var absent: ByteSpan { ByteSpan(start: 0, count: -2) }
-
-    func has(_ attribute: Attribute) -> Bool { self.spans[attribute.rawValue].count != Self.absent.count }
+    func has(_ attribute: Attribute) -> Bool { self.present >> UInt32(attribute.rawValue) & 1 == 1 }
 
     func span(_ attribute: Attribute) -> ByteSpan? { self.span(at: attribute.rawValue) }
 
@@ -89,7 +88,10 @@ struct AttributeIndex: Sendable {
         return span.isNull ? nil : span
     }
 
-    mutating func set(_ attribute: Attribute, _ value: ByteSpan) { self.spans[attribute.rawValue] = value }
+    mutating func set(_ attribute: Attribute, _ value: ByteSpan) {
+        self.spans[attribute.rawValue] = value
+        self.present |= 1 << UInt32(attribute.rawValue)
+    }
 }
 
 /// A command's attributes and key where they lie, for whoever writes about it: nothing in it is counted. It is good as long

@@ -149,7 +149,12 @@ package struct EnvelopeReader: Sendable {
             guard index.has(time) else { return true }
             return attribute(time).flatMap { RFC3339.parse(String(decoding: $0, as: UTF8.self)) } != nil
         }
-        for position in 0...Attribute.sagaid.rawValue {
+        var left = index.present
+        while left != 0 {
+            let position = left.trailingZeroBitCount
+            left &= left &- 1
+            // Others than those of the envelope, which come after them, may hold anything.
+            guard position <= Attribute.sagaid.rawValue else { break }
             if let span = index.span(at: position), !Self.isText(bytes[span]) {
                 return (
                     "NOT_UTF8", "\(Attribute(rawValue: position)?.headerName ?? "") is not UTF-8, or has a NUL in it"

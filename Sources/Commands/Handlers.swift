@@ -79,7 +79,10 @@ package final class HandlerEntry: Sendable {
 
     /// Whether the span spells the type.
     fileprivate func isNamed(_ type: UnsafeBufferPointer<UInt8>) -> Bool {
-        self.typeBytes.withUnsafeBufferPointer { $0.count == type.count && $0.elementsEqual(type) }
+        self.typeBytes.withUnsafeBufferPointer { own in
+            guard own.count == type.count, let own = own.baseAddress, let other = type.baseAddress else { return false }
+            return ByteText.equal(own, other, type.count)
+        }
     }
 
     func with(policy: CommandPolicy) -> HandlerEntry { HandlerEntry(self, policy: policy) }

@@ -1,4 +1,5 @@
 import Crypto
+import JSONCoding
 
 /// UUIDs as Adjutant makes them (RFC 9562): version 5 for events, so that a repeat carries the same id; version 7 for
 /// commands, so that ids sort by time.
@@ -59,7 +60,7 @@ package enum Identifier {
     private static func append(high: UInt64, low: UInt64, version: UInt64, to buffer: inout [UInt8]) {
         let high = high & 0xffff_ffff_ffff_0fff | version << 12
         let low = low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 36) { text in
+        buffer.append(atMost: 36) { text in
             // 8-4-4-4-12 digits.
             self.write(high >> 32, digits: 8, to: text, at: 0)
             text[8] = UInt8(ascii: "-")
@@ -70,14 +71,14 @@ package enum Identifier {
             self.write(low >> 48, digits: 4, to: text, at: 19)
             text[23] = UInt8(ascii: "-")
             self.write(low, digits: 12, to: text, at: 24)
-            buffer.append(contentsOf: UnsafeBufferPointer(text))
+            return 36
         }
     }
 
     /// Writes the last so many hexadecimal digits of a number.
     @inline(__always)
     private static func write(
-        _ value: UInt64, digits: Int, to text: UnsafeMutableBufferPointer<UInt8>, at index: Int
+        _ value: UInt64, digits: Int, to text: UnsafeMutablePointer<UInt8>, at index: Int
     ) {
         var rest = value
         for place in (index..<index + digits).reversed() {

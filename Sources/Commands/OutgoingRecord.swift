@@ -40,12 +40,14 @@ package struct OutgoingRecord: Sendable {
     /// Adds headers that were laid out before; values that are missing in the block are null until they are set.
     package mutating func addHeaders(_ block: HeaderBlock) {
         let shift = Int32(truncatingIfNeeded: self.bytes.count)
-        self.bytes.append(contentsOf: block.bytes)
-        for header in block.headers {
-            var header = header
-            header.name.start += shift
-            if !header.value.isNull { header.value.start += shift }
-            self.headers.append(header)
+        block.bytes.withUnsafeBufferPointer { _ = self.put($0) }
+        let first = self.headers.count
+        self.headers.append(contentsOf: block.headers)
+        self.headers.withUnsafeMutableBufferPointer { headers in
+            for index in first..<headers.count {
+                headers[index].name.start += shift
+                if !headers[index].value.isNull { headers[index].value.start += shift }
+            }
         }
     }
 
@@ -69,7 +71,12 @@ package struct OutgoingRecord: Sendable {
     /// Appends bytes that headers are to share.
     package mutating func put(_ source: UnsafeBufferPointer<UInt8>) -> ByteSpan {
         let start = self.bytes.count
-        self.bytes.append(contentsOf: source)
+        if let base = source.baseAddress {
+            self.bytes.append(atMost: source.count) { target in
+                target.update(from: base, count: source.count)
+                return source.count
+            }
+        }
         return ByteSpan(start: start, count: source.count)
     }
 
@@ -164,7 +171,7 @@ package struct OutgoingRecord: Sendable {
 
     private mutating func put(_ source: StaticString) -> ByteSpan {
         let start = self.bytes.count
-        source.withUTF8Buffer { self.bytes.append(contentsOf: $0) }
+        source.withUTF8Buffer { _ = self.put($0) }
         return ByteSpan(start: start, count: self.bytes.count - start)
     }
 }

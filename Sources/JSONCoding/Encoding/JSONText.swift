@@ -10,19 +10,23 @@ enum JSONText {
     /// Appends UTF-8 bytes as a string with quotes and escapes.
     @inline(__always)
     static func append(_ bytes: UnsafeBufferPointer<UInt8>, to buffer: inout some ByteSink) {
-        buffer.append(UInt8(ascii: "\""))
-        if let base = bytes.baseAddress {
-            if SpecialBytes.firstEscape(in: base, from: 0, to: bytes.count) == bytes.count {
-                buffer.append(contentsOf: bytes)
-            } else {
-                appendEscaped(base, bytes.count, to: &buffer)
-            }
+        let count = bytes.count
+        if let base = bytes.baseAddress, SpecialBytes.firstEscape(in: base, from: 0, to: count) < count {
+            return appendEscaped(base, count, to: &buffer)
         }
-        buffer.append(UInt8(ascii: "\""))
+        buffer.append(atMost: count + 2) { target in
+            target[0] = UInt8(ascii: "\"")
+            if let base = bytes.baseAddress {
+                (target + 1).update(from: base, count: count)
+            }
+            target[count &+ 1] = UInt8(ascii: "\"")
+            return count &+ 2
+        }
     }
 
     @inline(never)
     private static func appendEscaped(_ base: UnsafePointer<UInt8>, _ count: Int, to buffer: inout some ByteSink) {
+        buffer.append(UInt8(ascii: "\""))
         var start = 0
         while start < count {
             let index = SpecialBytes.firstEscape(in: base, from: start, to: count)
@@ -32,6 +36,7 @@ enum JSONText {
             }
             start = index + 1
         }
+        buffer.append(UInt8(ascii: "\""))
     }
 
     private static func appendEscape(_ byte: UInt8, to buffer: inout some ByteSink) {
@@ -67,19 +72,25 @@ enum JSONText {
     }
 
     private static func appendSmall(_ value: Int64, to buffer: inout some ByteSink) {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
-            var index = 20
+        buffer.append(atMost: 20) { target in
             var rest = value.magnitude
+            var count = value < 0 ? 2 : 1
+            while rest > 9_999 {
+                rest /= 10_000
+                count &+= 4
+            }
+            count &+= rest > 999 ? 3 : rest > 99 ? 2 : rest > 9 ? 1 : 0
+            rest = value.magnitude
+            var index = count
             repeat {
                 index &-= 1
-                digits[index] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
+                target[index] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
                 rest /= 10
             } while rest > 0
             if value < 0 {
-                index &-= 1
-                digits[index] = UInt8(ascii: "-")
+                target[0] = UInt8(ascii: "-")
             }
-            buffer.append(contentsOf: UnsafeBufferPointer(rebasing: digits[index..<20]))
+            return count
         }
     }
 

@@ -50,10 +50,25 @@ public struct JSONWriter: Sendable {
 
     /// Writes a key which needs no escapes.
     public mutating func key(_ key: StaticString) {
-        comma()
-        bytes.append(UInt8(ascii: "\""))
-        key.withUTF8Buffer { bytes.append(contentsOf: $0) }
-        endKey()
+        let needsComma = needsComma
+        key.withUTF8Buffer { key in
+            bytes.append(atMost: key.count + 4) { target in
+                var end = target
+                if needsComma {
+                    end[0] = UInt8(ascii: ",")
+                    end += 1
+                }
+                end[0] = UInt8(ascii: "\"")
+                if let base = key.baseAddress {
+                    (end + 1).update(from: base, count: key.count)
+                }
+                end += key.count + 1
+                end[0] = UInt8(ascii: "\"")
+                end[1] = UInt8(ascii: ":")
+                return end + 2 - target
+            }
+        }
+        self.needsComma = false
     }
 
     /// Writes a key given as UTF-8 which needs no escapes.

@@ -39,6 +39,14 @@ final class OutputBuffer: ByteSink {
         count &+= bytes.count
     }
 
+    @inline(__always)
+    func append(atMost needed: Int, _ write: (UnsafeMutablePointer<UInt8>) -> Int) {
+        if capacity &- count < needed {
+            grow(by: needed)
+        }
+        count &+= write(base + count)
+    }
+
     @inline(never)
     private func grow(by needed: Int) {
         let larger = max(capacity * 2, count + needed)

@@ -17,14 +17,17 @@ extension RFC3339 {
                 return RFC3339.append(microseconds, precision: precision, to: &buffer)
             }
             let (second, fraction) = microseconds.quotientAndRemainder(dividingBy: 1_000_000)
-            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 27) { text in
-                if second == self.second {
-                    for index in 0..<20 { text[index] = self.prefix[index] }
-                } else {
+            if second != self.second {
+                withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 27) { text in
                     _ = RFC3339.write(microseconds, precision, to: text)
                     for index in 0..<20 { self.prefix[index] = text[index] }
-                    self.second = second
                 }
+                self.second = second
+            }
+            let prefix = self.prefix
+            // The prefix is written as a whole, and all but its beginning is written over.
+            buffer.append(atMost: 32) { text in
+                UnsafeMutableRawPointer(text).storeBytes(of: prefix, as: SIMD32<UInt8>.self)
                 let count = precision == .milliseconds ? 24 : 27
                 var rest = precision == .milliseconds ? UInt32(fraction / 1000) : UInt32(fraction)
                 for index in (20..<count - 1).reversed() {
@@ -32,7 +35,7 @@ extension RFC3339 {
                     rest /= 10
                 }
                 text[count - 1] = UInt8(ascii: "Z")
-                buffer.append(contentsOf: UnsafeBufferPointer(rebasing: text[..<count]))
+                return count
             }
         }
     }
