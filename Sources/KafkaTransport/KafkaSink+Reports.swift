@@ -11,8 +11,9 @@ extension KafkaSink {
 
     /// One turn of the delivery thread.
     ///
+    /// - Parameter milliseconds: How long to wait for reports; nil to leave them to others, unless the sink is closing.
     /// - Returns: Whether the sink is closing and everything has been reported.
-    func serve(milliseconds: Int, _ reports: inout Reports, hasMore: inout Bool) -> Bool {
+    func serve(milliseconds: Int?, _ reports: inout Reports, hasMore: inout Bool) -> Bool {
         if !self.state.withLock({ $0.isClosing }) { self.replaceFailed(&reports) }
         let turn = self.state.withLock { $0.turn }
         // The youngest first: older ones' records wait for what it gives back.
@@ -22,9 +23,13 @@ extension KafkaSink {
         if !reports.kept.isEmpty { self.sendKept(turn, &reports) }
         if turn.isBarred || turn.hasBarredTopics { self.liftBar(&reports) }
         self.freeSpent(&reports)
-        hasMore = self.serve(
-            turn.current, number: turn.number, turn,
-            milliseconds: turn.isBarred || turn.isClosing ? min(milliseconds, 5) : milliseconds, &reports)
+        hasMore = false
+        let isPressing = turn.isBarred || turn.isClosing
+        if isPressing || milliseconds != nil {
+            hasMore = self.serve(
+                turn.current, number: turn.number, turn,
+                milliseconds: min(milliseconds ?? 0, isPressing ? 5 : .max), &reports)
+        }
         guard turn.isClosing else { return false }
         let left = self.state.withLock { [$0.current] + $0.retired }.filter { $0.outstanding > 0 }
         // A record may have slipped in behind the first purge.

@@ -26,6 +26,8 @@ package final class KafkaSink: EventSink {
     /// Held by whoever takes reports.
     let reports = Mutex(Reports())
     private let isLeftToCallers = Atomic<Bool>(false)
+    /// How often they have come.
+    private let callerTurns = Atomic<Int>(0)
     private let back = DispatchSemaphore(value: 0)
 
     struct State {
@@ -145,6 +147,7 @@ package final class KafkaSink: EventSink {
     package func flushSoon() {}
 
     package func report() {
+        self.callerTurns.add(1, ordering: .relaxed)
         _ = self.reports.withLockIfAvailable { reports in
             let turn = self.state.withLock { $0.turn }
             guard !turn.isClosing else { return }
@@ -183,12 +186,15 @@ package final class KafkaSink: EventSink {
 
     private func serve() {
         var hasMore = false
+        var seenTurns = 0
         while true {
-            var wait = 100
+            var wait: Int? = 100
             if self.isLeftToCallers.load(ordering: .acquiring) {
-                // Whoever takes them may be kept elsewhere for a while.
                 if !hasMore { _ = self.back.wait(timeout: .now() + .milliseconds(10)) }
-                wait = 0
+                // Whoever takes them may be kept elsewhere for a while.
+                let turns = self.callerTurns.load(ordering: .relaxed)
+                wait = turns == seenTurns ? 0 : nil
+                seenTurns = turns
             }
             let isOver = self.reports.withLock { self.serve(milliseconds: wait, &$0, hasMore: &hasMore) }
             if isOver { break }

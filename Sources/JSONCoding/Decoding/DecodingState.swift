@@ -24,12 +24,11 @@ final class DecodingState {
 
     /// The value of the member with a key, or `void`.
     @inline(__always)
-    func find(_ name: String, in object: Int) -> Int {
+    func find(_ name: consuming String, in object: Int) -> Int {
         guard object >= 0 else {
             return Self.void
         }
         var cursor = lastObject == object ? lastCursor : object &+ 1
-        var name = name
         let found = name.withUTF8 { bytes in
             let exact = document.find(bytes, in: object, cursor: &cursor)
             if exact >= 0 || !options.acceptsSnakeCase || !hasUnderscores(in: object) {

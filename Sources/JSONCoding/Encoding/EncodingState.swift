@@ -176,7 +176,7 @@ final class EncodingState {
 
     /// Writes a key of the innermost container and its colon.
     @inline(__always)
-    func writeKey(_ key: String) {
+    func writeKey(_ key: consuming String) {
         let start = buffer.count
         buffer.write(key)
         if topIsSorted {

@@ -2,8 +2,7 @@
 enum JSONText {
     /// Appends a string with its quotes and escapes.
     @inline(__always)
-    static func append(_ text: String, to buffer: inout some ByteSink) {
-        var text = text
+    static func append(_ text: consuming String, to buffer: inout some ByteSink) {
         text.withUTF8 { append($0, to: &buffer) }
     }
 

@@ -59,7 +59,7 @@ final class OutputBuffer: ByteSink {
 
     /// Appends a string with its quotes and escapes.
     @inline(__always)
-    func write(_ text: String) {
+    func write(_ text: consuming String) {
         var sink = self
         JSONText.append(text, to: &sink)
     }
