@@ -170,9 +170,7 @@ package struct OutgoingRecord: Sendable {
     }
 
     private mutating func put(_ source: StaticString) -> ByteSpan {
-        let start = self.bytes.count
-        source.withUTF8Buffer { _ = self.put($0) }
-        return ByteSpan(start: start, count: self.bytes.count - start)
+        source.withUTF8Buffer { self.put($0) }
     }
 }
 

@@ -50,33 +50,12 @@ public struct JSONWriter: Sendable {
 
     /// Writes a key which needs no escapes.
     public mutating func key(_ key: StaticString) {
-        let needsComma = needsComma
-        key.withUTF8Buffer { key in
-            bytes.append(atMost: key.count + 4) { target in
-                var end = target
-                if needsComma {
-                    end[0] = UInt8(ascii: ",")
-                    end += 1
-                }
-                end[0] = UInt8(ascii: "\"")
-                if let base = key.baseAddress {
-                    (end + 1).update(from: base, count: key.count)
-                }
-                end += key.count + 1
-                end[0] = UInt8(ascii: "\"")
-                end[1] = UInt8(ascii: ":")
-                return end + 2 - target
-            }
-        }
-        self.needsComma = false
+        key.withUTF8Buffer { plainKey($0) }
     }
 
     /// Writes a key given as UTF-8 which needs no escapes.
     public mutating func key(_ key: [UInt8]) {
-        comma()
-        bytes.append(UInt8(ascii: "\""))
-        bytes.append(contentsOf: key)
-        endKey()
+        key.withUnsafeBufferPointer { plainKey($0) }
     }
 
     /// Writes a key with the escapes which it needs.
@@ -193,9 +172,23 @@ public struct JSONWriter: Sendable {
     }
 
     @inline(__always)
-    private mutating func endKey() {
-        bytes.append(UInt8(ascii: "\""))
-        bytes.append(UInt8(ascii: ":"))
-        needsComma = false
+    private mutating func plainKey(_ key: UnsafeBufferPointer<UInt8>) {
+        let needsComma = needsComma
+        bytes.append(atMost: key.count + 4) { target in
+            var end = target
+            if needsComma {
+                end[0] = UInt8(ascii: ",")
+                end += 1
+            }
+            end[0] = UInt8(ascii: "\"")
+            if let base = key.baseAddress {
+                (end + 1).update(from: base, count: key.count)
+            }
+            end += key.count + 1
+            end[0] = UInt8(ascii: "\"")
+            end[1] = UInt8(ascii: ":")
+            return end + 2 - target
+        }
+        self.needsComma = false
     }
 }

@@ -12,7 +12,7 @@ struct BenchDispatchCommand: AsyncParsableCommand {
             does by itself (linger.ms, 2), as one would set it where throughput matters more than latency. Both consumers \
             prefetch up to --prefetch records, by default so many that neither ever has to stop; a worker by itself takes \
             fewer. librdkafka stops fetching a partition for up to a second once it has so many: with its own default of \
-            100000 the yardstick stands still for a part of the run, which flatters the engine. Quote the ratio, and what \
+            100000 the yardstick may stand still for a part of the run, which flatters the engine. Quote the ratio, and what \
             was prefetched: absolute figures are the machine's.
 
             EXAMPLES
