@@ -1,3 +1,4 @@
+import Commands
 import Foundation
 import KafkaClient
 import Logging
@@ -43,7 +44,7 @@ extension KafkaSink {
         _ producer: KafkaProducer, number: Int, _ turn: Turn, milliseconds: Int, _ reports: inout Reports
     ) -> Bool {
         let isHeldBack = turn.isHeldBack(number)
-        var failures: [(Work, KafkaError.Code, String)] = []
+        var failures: [(Work, KafkaError.Code, KafkaDelivery)] = []
         // Topics that may have been missing.
         var found: Set<String> = []
         var hasKept = false
@@ -79,7 +80,7 @@ extension KafkaSink {
                     guard let opaque = delivery.opaque else { return }
                     let work = Unmanaged<Work>.fromOpaque(opaque).takeRetainedValue()
                     if let error = delivery.error {
-                        failures.append((work, error, delivery.topic))
+                        failures.append((work, error, delivery))
                     } else {
                         reports.works.append(work)
                         if turn.hasMissing { found.insert(delivery.topic) }
@@ -106,8 +107,10 @@ extension KafkaSink {
             self.receiver.delivered(reports.works)
             reports.works.removeAll(keepingCapacity: true)
         }
-        for (work, code, topic) in failures {
-            self.receiver.undeliverable(work, topic: topic, failure: DeliveryFailure(code, code.text))
+        for (work, code, delivery) in failures {
+            self.receiver.undeliverable(
+                work, topic: delivery.topic, commandID: self.commandID(delivery.undelivered, delivery.topic),
+                failure: DeliveryFailure(code, code.text))
         }
         return events == Self.eventsAtOnce
     }
@@ -115,6 +118,12 @@ extension KafkaSink {
     /// An outcome that is too large goes out as a note of its size; a command or a dead letter is never cut.
     private func mayTruncate(_ code: KafkaError.Code, _ topic: String) -> Bool {
         code == .messageTooLarge && self.truncatable.contains(topic)
+    }
+
+    /// The command that a record tells of, or that it is.
+    private func commandID(_ record: OutgoingRecord?, _ topic: String) -> String? {
+        guard let record = record.map({ Record($0, topic: topic) }) else { return nil }
+        return record.header(named: self.truncatable.contains(topic) ? "ce_subject" : "ce_id").flatMap(record.text)
     }
 
     /// Whether the code says that brokers do not know the topic, and it may still be back.
@@ -182,7 +191,8 @@ extension KafkaSink {
                 reports.removeFirstKept(of: topic)
                 guard let opaque = record.opaque else { continue }
                 let work = Unmanaged<Work>.fromOpaque(opaque).takeRetainedValue()
-                self.receiver.undeliverable(work, topic: topic, failure: failure)
+                self.receiver.undeliverable(
+                    work, topic: topic, commandID: self.commandID(record.record, topic), failure: failure)
             }
         }
     }

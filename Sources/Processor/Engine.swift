@@ -95,9 +95,10 @@ package final class Engine: Sendable {
     /// - Parameter ready: Called once, when the first partitions are assigned.
     package func run(ready: @escaping @Sendable () -> Void) async throws {
         // Weak: a blocked handler may keep its thread longer than the engine lives.
-        self.executor.start(threads: self.settings.threads, spares: self.settings.spareThreads) { [weak self] in
-            self?.refill() ?? .nothing
-        }
+        self.executor.start(
+            threads: self.settings.threads, spares: self.settings.spareThreads,
+            refill: { [weak self] in self?.refill() ?? .nothing },
+            finish: { [weak self] in self?.sendSuccesses(of: $0) })
         NamedThread.start("adj-intake") { self.runIntake(ready: ready) }
         await withUnsafeContinuation { continuation in
             let hasEnded = self.control.withLock { control in

@@ -5,9 +5,10 @@ import Synchronization
 ///
 /// `@unchecked Sendable`: the fields in the first group never change; those in the second belong to the engine's lock;
 /// those in the third belong to whoever runs the attempt, one thread of control at a time, handed over through the
-/// engine's lock or the executor's queue.
+/// engine's lock or the executor's queue. Once events are on their way, delivery reports may come on any thread: they
+/// touch the first two groups only.
 package final class Work: @unchecked Sendable {
-    package let record: Record
+    let offset: Int64
     let slot: PartitionSlot
     let bytes: Int
     /// Monotonic and wall time of arrival, microseconds.
@@ -39,6 +40,8 @@ package final class Work: @unchecked Sendable {
     var isProbe = false
 
     // With the attempt.
+    /// Nil once it has been let go of.
+    private var kept: Record?
     var envelope: Envelope?
     /// Its type's place in the registry; -1 before that is known, or when there is no handler.
     var entryIndex = -1
@@ -73,11 +76,27 @@ package final class Work: @unchecked Sendable {
     let pendingAcks = Atomic<Int>(1)
 
     init(record: Record, slot: PartitionSlot, receivedAt: Int64, laneID: UInt64?) {
-        self.record = record
+        self.kept = record
+        self.offset = record.offset
         self.slot = slot
         self.bytes = record.bytes.count
         self.receivedAt = receivedAt
         self.laneID = laneID
+    }
+
+    /// What was taken; afterwards no more than where that lay.
+    package var record: Record {
+        self.kept
+            ?? Record(
+                topic: self.slot.partition.topic, partition: self.slot.partition.partition, offset: self.offset,
+                value: nil)
+    }
+
+    /// The outcome is sent: what the command held is freed while it is still in the processor's cache, and not when the
+    /// broker has answered.
+    func letGoOfRecord() {
+        self.envelope = nil
+        self.kept = nil
     }
 }
 

@@ -80,7 +80,7 @@ import Testing
             let work = Works().make()
             try Self.send("k", to: "out", for: work, through: sink, tally)
             tally.waitForFailure()
-            #expect(tally.failures == ["other: \(code.text)"])
+            #expect(tally.failures == ["other: \(code.text), command of k"])
         }
     }
 
@@ -201,6 +201,7 @@ import Testing
     private static func draft(_ key: String) -> OutgoingRecord {
         var draft = OutgoingRecord()
         draft.setKey(key.utf8)
+        draft.addHeader("ce_subject", "command of \(key)")
         draft.setValue([UInt8](repeating: 0x20, count: 100))
         return draft
     }
@@ -251,9 +252,9 @@ private final class Tally: DeliveryReceiver, @unchecked Sendable {
         }
     }
 
-    func undeliverable(_ work: Work, topic: String, failure: DeliveryFailure) {
+    func undeliverable(_ work: Work, topic: String, commandID: String?, failure: DeliveryFailure) {
         self.condition.withLock {
-            self.failed.append("\(failure.kind): \(failure.message)")
+            self.failed.append("\(failure.kind): \(failure.message), \(commandID ?? "nobody's")")
             self.condition.broadcast()
         }
     }

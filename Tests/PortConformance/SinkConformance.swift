@@ -60,7 +60,7 @@ private final class Reports: DeliveryReceiver, @unchecked Sendable {
         }
     }
 
-    func undeliverable(_ work: Work, topic: String, failure: DeliveryFailure) {
+    func undeliverable(_ work: Work, topic: String, commandID: String?, failure: DeliveryFailure) {
         self.condition.withLock {
             self.failed[ObjectIdentifier(work), default: []].append(failure.kind)
             self.total += 1

@@ -14,6 +14,8 @@ package struct KafkaDelivery {
     package var offset: Int64 = -1
     /// Where the record was to go; filled for failures, for others when asked for.
     package var topic = ""
+    /// What was not delivered.
+    package var undelivered: OutgoingRecord?
 }
 
 /// An undelivered record that no producer took when it was to be sent again.
@@ -287,7 +289,9 @@ package final class KafkaProducer: Sendable {
                 case .refused(let cause): code = cause
                 case nil: break
                 }
-                report(KafkaDelivery(opaque: message.pointee._private, error: code, topic: topic))
+                report(
+                    KafkaDelivery(
+                        opaque: message.pointee._private, error: code, topic: topic, undelivered: Self.copy(message)))
             }
             return count
         default: break

@@ -13,7 +13,7 @@ extension Engine {
         }
         switch disposition {
         case .succeeded(let output):
-            await self.succeed(work, output: output, on: worker)
+            await self.succeed(work, output: output)
             self.settle(work, disposition, plainSuccess: true)
         case .failed(let failure):
             guard await self.waitForLane(work) else { return }
@@ -65,51 +65,9 @@ extension Engine {
     }
 
     /// Called before the work is let go of: from then on it may be with another thread.
-    private func count(_ work: Work, _ disposition: Disposition) {
+    func count(_ work: Work, _ disposition: Disposition) {
         self.counters.completed(disposition)
         self.metrics.completed(work, disposition)
-    }
-
-    /// Completes a success for whose events the producer has room, which is nearly every command, without waiting.
-    ///
-    /// - Returns: False when it was no success, or when its events are yet to be sent.
-    func completeAtOnce(_ work: Work, _ disposition: Disposition, on worker: Worker) -> Bool {
-        guard case .succeeded(let output) = disposition, !work.slot.isGone.load(ordering: .acquiring) else {
-            return false
-        }
-        guard self.offerSuccess(work, output: output, on: worker) else { return false }
-        self.settle(work, disposition, plainSuccess: true, goingOn: self.mayGoOn(worker, after: work) ? worker : nil)
-        return true
-    }
-
-    private func succeed(_ work: Work, output: [UInt8], on worker: Worker) async {
-        while !self.offerSuccess(work, output: output, on: worker) { await Self.pause(milliseconds: 2) }
-    }
-
-    /// Queues those of a success's events that have not been sent, as long as the producer has room.
-    ///
-    /// - Returns: Whether that was all of them.
-    private func offerSuccess(_ work: Work, output: [UInt8], on worker: Worker) -> Bool {
-        let (writer, sink, domain) = (self.writer, self.sink, work.slot.domain)
-        // At hand meanwhile: each use of what is another object's is checked, and may copy it.
-        var draft = OutgoingRecord()
-        swap(&draft, &worker.draft)
-        defer { swap(&draft, &worker.draft) }
-        return work.withEnvelopeBytes { command in
-            if work.unsent != .audit {
-                writer.result(work, command, domain.headers, output: output, into: &draft)
-                if work.unsent == .result, !self.offer(&draft, on: sink, to: domain.resultsTopic, for: work) {
-                    return false
-                }
-                work.unsent = .reply
-                if let topic = self.replyTopic(of: work), !self.offer(&draft, on: sink, to: topic, for: work) {
-                    return false
-                }
-                work.unsent = .audit
-            }
-            writer.audit(work, command, domain.headers, .succeeded, failure: nil, into: &draft)
-            return self.offer(&draft, on: sink, to: domain.auditTopic, for: work)
-        }
     }
 
     private func fail(_ work: Work, _ failure: AttemptFailure, on worker: Worker) async {
@@ -173,7 +131,7 @@ extension Engine {
     }
 
     /// The topic that `replyto` names, if the worker is allowed to write there.
-    private func replyTopic(of work: Work) -> String? {
+    func replyTopic(of work: Work) -> String? {
         guard !self.settings.replyTopics.isEmpty, let topic = work.envelope?.text(.replyto),
             self.settings.replyTopics.contains(topic)
         else { return nil }
@@ -190,7 +148,7 @@ extension Engine {
     }
 
     /// Queues the draft; false when the producer has no room.
-    private func offer(
+    func offer(
         _ draft: inout OutgoingRecord, on sink: any EventSink, to topic: String, partition: Int32 = -1, for work: Work
     ) -> Bool {
         work.pendingAcks.add(1, ordering: .relaxed)
@@ -206,7 +164,7 @@ extension Engine {
                 let domain = work.slot.domain
                 let isOutcome = topic != domain.deadLetterTopic && !domain.inputTopics.contains(topic)
                 guard failure.kind == .tooLarge, isOutcome, draft.truncateValue() else {
-                    self.cannotSend(work, topic: topic, failure)
+                    self.cannotSend(work, topic: topic, failure, id: work.envelope?.id)
                     return true
                 }
                 self.logger.warning(
@@ -217,7 +175,9 @@ extension Engine {
     }
 
     /// A record that no try can deliver: the command's offset is held, so that nothing is lost and somebody looks.
-    func cannotSend(_ work: Work, topic: String, _ failure: DeliveryFailure) {
+    ///
+    /// - Parameter id: The command's, as far as it is known.
+    func cannotSend(_ work: Work, topic: String, _ failure: DeliveryFailure, id: String?) {
         // Dropped because the engine ends: the command runs again elsewhere.
         guard failure.kind != .dropped else { return }
         let (waiter, hasReady) = self.dispatcher.withLock { ($0.stuck(work), !$0.ready.isEmpty) }
@@ -226,13 +186,13 @@ extension Engine {
         self.logger.error(
             "an outcome cannot be written: the offset is held until somebody mends it",
             metadata: [
-                "topic": "\(topic)", "command.id": "\(work.envelope?.id ?? "")", "origin": "\(work.origin)",
+                "topic": "\(topic)", "command.id": "\(id ?? "")", "record": "\(work.slot.partition)/\(work.offset)",
                 "error": "\(failure)",
             ])
     }
 
     /// A pause that does not end early when the task is cancelled.
-    private static func pause(milliseconds: Int) async {
+    static func pause(milliseconds: Int) async {
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(milliseconds)) { continuation.resume() }
         }
@@ -258,16 +218,10 @@ extension Engine {
         return false
     }
 
-    /// - Parameter worker: Gets its next command by the same lock: most of what it costs is to take it.
-    private func settle(
-        _ work: Work, _ disposition: Disposition, plainSuccess: Bool, goingOn worker: Worker? = nil
-    ) {
+    private func settle(_ work: Work, _ disposition: Disposition, plainSuccess: Bool) {
         self.count(work, disposition)
-        let next = self.dispatcher.withLock { dispatcher in
-            dispatcher.settled(work, plainSuccess: plainSuccess)
-            return worker == nil ? nil : dispatcher.take()
-        }
-        worker?.next = next
+        work.letGoOfRecord()
+        self.dispatcher.withLock { $0.settled(work, plainSuccess: plainSuccess) }
         self.releaseHold(work)
     }
 
@@ -308,7 +262,7 @@ extension Engine {
             // Not the last one: the command's own hold remains.
             work.pendingAcks.subtract(1, ordering: .relaxed)
             return false
-        case .refused(let failure): self.cannotSend(work, topic: topic, failure)
+        case .refused(let failure): self.cannotSend(work, topic: topic, failure, id: work.envelope?.id)
         }
         self.dispatcher.withLock { $0.settled(work, plainSuccess: false, wasRunning: false) }
         self.releaseHold(work)

@@ -6,8 +6,8 @@ extension Engine: DeliveryReceiver {
         self.acknowledge(works) { $0.pendingAcks.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 }
     }
 
-    package func undeliverable(_ work: Work, topic: String, failure: DeliveryFailure) {
-        self.cannotSend(work, topic: topic, failure)
+    package func undeliverable(_ work: Work, topic: String, commandID: String?, failure: DeliveryFailure) {
+        self.cannotSend(work, topic: topic, failure, id: commandID)
     }
 
     /// The commands' outcomes are stored: their offsets are done, and their lanes go on where they waited for it.

@@ -240,11 +240,11 @@ final class EventWriter: Sendable {
             writer.int(Int(origin.offset))
         } else {
             writer.key("topic")
-            writer.string(work.record.topic)
+            writer.string(work.slot.partition.topic)
             writer.key("partition")
-            writer.int(Int(work.record.partition))
+            writer.int(Int(work.slot.partition.partition))
             writer.key("offset")
-            writer.int(Int(work.record.offset))
+            writer.int(Int(work.offset))
         }
         writer.endObject()
     }

@@ -105,6 +105,7 @@ extension Engine {
             await self.execute(work, at: now, on: worker)
             // From here on the work may be with another thread.
             if worker.next != nil { continue }
+            if let thread = LaneThread.current { self.sendSuccesses(of: thread) }
             if Self.isSpent(worker) { break }
             if self.executor.hasBacklog || worker.isToStepBack(at: now) { await Task.yield() }
         }
@@ -125,7 +126,7 @@ extension Engine {
     }
 
     /// The next command for a worker that is at work already, if there is one.
-    private func takeNext() -> Work? {
+    func takeNext() -> Work? {
         self.dispatcher.withLock { $0.take() }
     }
 
@@ -205,7 +206,7 @@ extension Engine {
             work.finishedAt = self.clock.wall()
             let judged = self.judge(result, of: work, by: entry, wasCancelled: wasCancelled)
             let disposition = self.leaveGate(work, entry: entry, with: judged)
-            if command == nil, self.completeAtOnce(work, disposition, on: worker) { return }
+            if command == nil, self.completeSoon(work, disposition, on: worker) { return }
             await self.finish(work, disposition, command: command, scope: scope, wasTried: true, on: worker)
         }
     }
@@ -339,6 +340,7 @@ extension Work {
     /// Where the command was first read: what the retry record says, or the record's own place.
     var origin: RecordOrigin {
         if self.slot.isRetry, let text = self.envelope?.text(.origin), let origin = RecordOrigin(text) { return origin }
-        return RecordOrigin(topic: self.record.topic, partition: self.record.partition, offset: self.record.offset)
+        let partition = self.slot.partition
+        return RecordOrigin(topic: partition.topic, partition: partition.partition, offset: self.offset)
     }
 }

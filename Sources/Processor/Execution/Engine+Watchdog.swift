@@ -8,36 +8,36 @@ extension Engine {
         let grace = self.settings.cancellationGrace.wholeMicroseconds
         let stuck = self.settings.stuckAfter.wholeMicroseconds
         for worker in self.workers.withLock({ $0 }) {
-            enum Step { case nothing, report(Work), cancel(Work), abandon(Work) }
+            enum Step { case nothing, report(Glance), cancel(Glance), abandon(Work, Glance) }
             let step: Step = worker.current.withLock { current in
                 guard let work = current.work else { return .nothing }
                 guard now >= current.deadline else {
                     guard now - current.startedAt >= stuck, !current.isReported else { return .nothing }
                     current.isReported = true
-                    return .report(work)
+                    return .report(Glance(work))
                 }
                 if !current.isCancelled {
                     current.isCancelled = true
-                    return .cancel(work)
+                    return .cancel(Glance(work))
                 }
                 guard now >= current.deadline + grace, !current.isAbandoned else { return .nothing }
                 current.isAbandoned = true
-                return .abandon(work)
+                return .abandon(work, Glance(work))
             }
             switch step {
             case .nothing: break
-            case .report(let work): self.tell(of: work, "a handler has been running for long")
-            case .cancel(let work):
-                self.tell(of: work, "a handler ran past its timeout: its task is cancelled")
+            case .report(let glance): self.tell(of: glance, "a handler has been running for long")
+            case .cancel(let glance):
+                self.tell(of: glance, "a handler ran past its timeout: its task is cancelled")
                 worker.task.withLock { $0 }?.cancel()
-            case .abandon(let work): self.abandon(work)
+            case .abandon(let work, let glance): self.abandon(work, glance)
             }
         }
     }
 
     /// The handler hangs and ignores its cancellation: its command goes on without it, and so does its place.
-    private func abandon(_ work: Work) {
-        self.tell(of: work, "a handler ignores its cancellation: its result will be discarded")
+    private func abandon(_ work: Work, _ glance: Glance) {
+        self.tell(of: glance, "a handler ignores its cancellation: its result will be discarded")
         self.dispatcher.withLock { $0.workers -= 1 }
         work.finishedAt = self.clock.wall()
         guard let envelope = work.envelope, let entry = work.slot.domain.registry.find(envelope)?.entry else { return }
@@ -75,19 +75,36 @@ extension Engine {
     /// Commands whose attempt began by then, a few of them: one of them blocks its thread.
     private func runningSince(_ time: Int64) -> String {
         let found = self.workers.withLock { $0 }.compactMap { worker in
-            worker.current.withLock { $0.startedAt <= time ? $0.work : nil }
+            worker.current.withLock { $0.startedAt <= time ? $0.work.map { Glance($0) } : nil }
         }
-        let names = found.prefix(3).map { "\($0.envelope?.type ?? "") \($0.envelope?.id ?? "")" }
+        let names = found.prefix(3).map { "\($0.type) \($0.id)" }
         return names.joined(separator: ", ") + (found.count > 3 ? " and \(found.count - 3) more" : "")
     }
 
-    private func tell(of work: Work, _ message: Logger.Message) {
+    private func tell(of glance: Glance, _ message: Logger.Message) {
         self.logger.warning(
             message,
             metadata: [
-                "command.id": "\(work.envelope?.id ?? "")", "command.type": "\(work.envelope?.type ?? "")",
-                "command.key": "\(work.envelope?.orderingKeyText ?? "")", "origin": "\(work.origin)",
-                "running.ms": "\((self.clock.wall() - work.startedAt) / 1000)",
+                "command.id": "\(glance.id)", "command.type": "\(glance.type)", "command.key": "\(glance.key)",
+                "origin": "\(glance.origin)", "running.ms": "\((self.clock.wall() - glance.startedAt) / 1000)",
             ])
+    }
+}
+
+/// What the log says of a command whose handler runs.
+private struct Glance {
+    let id: String
+    let type: String
+    let key: String
+    let origin: RecordOrigin
+    let startedAt: Int64
+
+    /// Under the lock of its worker's `current`: afterwards the attempt may be over, and the envelope let go of.
+    init(_ work: Work) {
+        self.id = work.envelope?.id ?? ""
+        self.type = work.envelope?.type ?? ""
+        self.key = work.envelope?.orderingKeyText ?? ""
+        self.origin = work.origin
+        self.startedAt = work.startedAt
     }
 }

@@ -9,7 +9,7 @@ import Synchronization
 /// neither a task nor a context switch, and one that suspends costs one job.
 ///
 /// `@unchecked Sendable`: `jobs`, `sleeping`, `nudged`, `isStopping` and `lanes` are touched under `condition`'s lock
-/// only; `refill` is set before the threads start.
+/// only; `refill` and `finish` are set before the threads start.
 final class LaneExecutor: TaskExecutor, @unchecked Sendable {
     private let condition = NSCondition()
     private var jobs: Deque<UnownedJob> = []
@@ -32,6 +32,7 @@ final class LaneExecutor: TaskExecutor, @unchecked Sendable {
     /// Jobs waiting: a worker that never suspends looks here and steps back.
     private let backlog = Atomic<Int>(0)
     private var refill: (@Sendable () -> Refill)?
+    private var finish: (@Sendable (LaneThread) -> Void)?
 
     /// What a refill found.
     enum Refill {
@@ -42,9 +43,16 @@ final class LaneExecutor: TaskExecutor, @unchecked Sendable {
         case foundMore
     }
 
-    /// - Parameter spares: Threads that may be started besides, each in place of one that a handler blocks.
-    func start(threads: Int, spares: Int, refill: @escaping @Sendable () -> Refill) {
+    /// - Parameters:
+    ///   - spares: Threads that may be started besides, each in place of one that a handler blocks.
+    ///   - refill: Finds something to do for a thread that has no job.
+    ///   - finish: Called on a thread with successes after each job, which ends where its task suspends.
+    func start(
+        threads: Int, spares: Int, refill: @escaping @Sendable () -> Refill,
+        finish: @escaping @Sendable (LaneThread) -> Void
+    ) {
         self.refill = refill
+        self.finish = finish
         self.condition.lock()
         self.lanes = LaneThreads(base: threads, spares: spares)
         let first = (0..<threads).map { _ in self.lanes.add() }
@@ -97,6 +105,12 @@ final class LaneExecutor: TaskExecutor, @unchecked Sendable {
         return relief
     }
 
+    var threads: [LaneThread] {
+        self.condition.lock()
+        defer { self.condition.unlock() }
+        return self.lanes.all
+    }
+
     /// Threads that a handler blocks now.
     var blockedThreads: Int {
         self.condition.lock()
@@ -117,6 +131,7 @@ final class LaneExecutor: TaskExecutor, @unchecked Sendable {
     }
 
     private func loop(_ thread: LaneThread) {
+        thread.becomeCurrent()
         let executor = self.asUnownedTaskExecutor()
         self.condition.lock()
         while true {
@@ -125,6 +140,7 @@ final class LaneExecutor: TaskExecutor, @unchecked Sendable {
                 thread.begin()
                 self.condition.unlock()
                 job.runSynchronously(on: executor)
+                if thread.successes.count > 0 { self.finish?(thread) }
                 self.condition.lock()
                 // Another thread took over while this one was blocked: one of them is too many now.
                 if self.lanes.end(thread), !self.isStopping { break }

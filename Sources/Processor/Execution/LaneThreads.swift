@@ -1,8 +1,12 @@
+import Glibc
+
 /// A thread that runs handlers, as the watchdog sees it.
 ///
 /// `@unchecked Sendable`: what changes is guarded by the executor's lock.
 final class LaneThread: @unchecked Sendable {
     let number: Int
+    /// Finished here, and yet to be sent.
+    let successes = Successes()
     fileprivate var isBusy = false
     fileprivate var isBlocked = false
     /// Rises with every job.
@@ -12,6 +16,21 @@ final class LaneThread: @unchecked Sendable {
     private var seenAt: Int64 = 0
 
     fileprivate init(number: Int) { self.number = number }
+
+    private static let key: pthread_key_t = {
+        var key = pthread_key_t()
+        let error = pthread_key_create(&key, nil)
+        precondition(error == 0, "no place for a thread's own value: \(error)")
+        return key
+    }()
+
+    /// The one that the calling thread is.
+    static var current: LaneThread? {
+        pthread_getspecific(Self.key).map { Unmanaged<LaneThread>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    /// Makes this the calling thread's; it is to be held for as long as the thread lives.
+    func becomeCurrent() { pthread_setspecific(Self.key, Unmanaged.passUnretained(self).toOpaque()) }
 
     func begin() {
         self.turn &+= 1

@@ -115,16 +115,16 @@ struct Dispatcher {
     mutating func accept(_ work: Work) {
         let slot = work.slot
         guard slot.state == .active, self.phase == .running else { return }
-        if work.record.offset < slot.start { self.restart(slot, at: work.record.offset) }
+        if work.offset < slot.start { self.restart(slot, at: work.offset) }
         work.generation = slot.generation
-        let isNew = slot.progress.take(work.record.offset)
+        let isNew = slot.progress.take(work.offset)
         guard isNew else {
             slot.isDirty = true
             return
         }
         slot.bytes += work.bytes
         if work.due <= 0 { self.countIn(work) }
-        if !slot.memos.isEmpty { work.memo = slot.memos[work.record.offset] }
+        if !slot.memos.isEmpty { work.memo = slot.memos[work.offset] }
         if work.due > 0 { self.wait(work) } else { self.enqueue(work) }
     }
 
@@ -229,7 +229,7 @@ struct Dispatcher {
         self.running -= 1
         work.slot.running -= 1
         if let memo, work.generation == work.slot.generation {
-            work.slot.memos[work.record.offset] = memo
+            work.slot.memos[work.offset] = memo
             work.slot.isDirty = true
         }
         if work.slot.state == .active, self.phase == .running { self.wait(work) } else { self.letGo(work) }
@@ -302,8 +302,8 @@ struct Dispatcher {
         slot.settling -= 1
         self.settling -= 1
         guard slot.state != .gone, work.generation == slot.generation else { return }
-        _ = slot.progress.finish(work.record.offset)
-        if !slot.memos.isEmpty { slot.memos[work.record.offset] = nil }
+        _ = slot.progress.finish(work.offset)
+        if !slot.memos.isEmpty { slot.memos[work.offset] = nil }
         slot.isDirty = true
     }
 

@@ -56,5 +56,7 @@ package protocol DeliveryReceiver: AnyObject, Sendable {
     /// One entry for each delivered record: its work.
     func delivered(_ works: [Work])
     /// A record that can never be delivered as it is; others the sink sends again by itself.
-    func undeliverable(_ work: Work, topic: String, failure: DeliveryFailure)
+    ///
+    /// - Parameter commandID: As the record's headers tell, for who reads the log.
+    func undeliverable(_ work: Work, topic: String, commandID: String?, failure: DeliveryFailure)
 }

@@ -103,7 +103,8 @@ final class MemorySink: EventSink {
         var works: [Work] = []
         for entry in ready {
             if let failure = undeliverable?(entry.record) {
-                self.receiver.undeliverable(entry.work, topic: entry.record.topic, failure: failure)
+                self.receiver.undeliverable(
+                    entry.work, topic: entry.record.topic, commandID: nil, failure: failure)
             } else {
                 self.broker.append(entry.record)
                 works.append(entry.work)
@@ -128,7 +129,8 @@ final class MemorySink: EventSink {
         }
         for entry in dropped {
             self.receiver.undeliverable(
-                entry.work, topic: entry.record.topic, failure: DeliveryFailure(kind: .dropped, message: "closed"))
+                entry.work, topic: entry.record.topic, commandID: nil,
+                failure: DeliveryFailure(kind: .dropped, message: "closed"))
         }
         // What was taken for delivery before is still being reported.
         self.queue.sync {}
