@@ -98,7 +98,7 @@ package final class Engine: Sendable {
         self.executor.start(
             threads: self.settings.threads, spares: self.settings.spareThreads,
             refill: { [weak self] in self?.refill() ?? .nothing },
-            finish: { [weak self] in self?.sendSuccesses(of: $0) })
+            finish: { [weak self] in self?.endBatch(of: $0) })
         NamedThread.start("adj-intake") { self.runIntake(ready: ready) }
         await withUnsafeContinuation { continuation in
             let hasEnded = self.control.withLock { control in

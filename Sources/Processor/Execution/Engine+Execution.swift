@@ -101,11 +101,16 @@ extension Engine {
             worker.next = nil
             if next == nil { next = await self.nextWork() }
             guard let work = next else { break }
+            // Some time may have passed since it was taken.
+            if work.slot.isGone.load(ordering: .acquiring) {
+                self.dispatcher.withLock { $0.abandoned(work) }
+                continue
+            }
             let now = self.clock.wall()
             await self.execute(work, at: now, on: worker)
             // From here on the work may be with another thread.
             if worker.next != nil { continue }
-            if let thread = LaneThread.current { self.sendSuccesses(of: thread) }
+            if let thread = LaneThread.current { self.endBatch(of: thread) }
             if Self.isSpent(worker) { break }
             if self.executor.hasBacklog || worker.isToStepBack(at: now) { await Task.yield() }
         }

@@ -46,7 +46,7 @@ final class LaneExecutor: TaskExecutor, @unchecked Sendable {
     /// - Parameters:
     ///   - spares: Threads that may be started besides, each in place of one that a handler blocks.
     ///   - refill: Finds something to do for a thread that has no job.
-    ///   - finish: Called on a thread with successes after each job, which ends where its task suspends.
+    ///   - finish: Called on a thread with a batch after each job, which ends where its task suspends.
     func start(
         threads: Int, spares: Int, refill: @escaping @Sendable () -> Refill,
         finish: @escaping @Sendable (LaneThread) -> Void
@@ -140,7 +140,7 @@ final class LaneExecutor: TaskExecutor, @unchecked Sendable {
                 thread.begin()
                 self.condition.unlock()
                 job.runSynchronously(on: executor)
-                if thread.successes.count > 0 { self.finish?(thread) }
+                if !thread.batch.isEmpty { self.finish?(thread) }
                 self.condition.lock()
                 // Another thread took over while this one was blocked: one of them is too many now.
                 if self.lanes.end(thread), !self.isStopping { break }

@@ -5,8 +5,7 @@ import Glibc
 /// `@unchecked Sendable`: what changes is guarded by the executor's lock.
 final class LaneThread: @unchecked Sendable {
     let number: Int
-    /// Finished here, and yet to be sent.
-    let successes = Successes()
+    let batch = LaneBatch()
     fileprivate var isBusy = false
     fileprivate var isBlocked = false
     /// Rises with every job.

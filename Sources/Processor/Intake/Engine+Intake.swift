@@ -60,7 +60,7 @@ extension Engine {
                 self.watch(now: now)
                 self.relieve(now: now, hasWork: isReady)
             }
-            wait = min(wait, self.sendOverdueSuccesses(now: wall) ? Successes.patience : 20_000)
+            wait = min(wait, self.endOverdueBatches(now: wall) ? LaneBatch.patience : 20_000)
         }
         if self.ledger != nil { self.checkFences(now: now) }
         let interval = self.settings.commitInterval.wholeMicroseconds

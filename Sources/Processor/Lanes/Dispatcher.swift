@@ -223,6 +223,23 @@ struct Dispatcher {
         return nil
     }
 
+    /// Takes as many as that, but leaves others as many; the next one comes last.
+    mutating func take(_ most: Int, into works: inout [Work]) {
+        for _ in 0..<min(most, self.ready.count / 2) {
+            guard let work = self.take() else { break }
+            works.append(work)
+        }
+        works.reverse()
+    }
+
+    /// Taken and not begun: it is the next one to be taken again.
+    mutating func giveBack(_ work: Work) {
+        self.running -= 1
+        self.taken &-= 1
+        work.slot.running -= 1
+        if work.slot.state == .active, self.phase == .running { self.ready.prepend(work) } else { self.letGo(work) }
+    }
+
     /// The attempt failed and is tried again in place: its lane stays busy. When its partition is being given up, the
     /// assignment's end takes care of it.
     mutating func retryInPlace(_ work: Work, memo: RetryMemo?) {
