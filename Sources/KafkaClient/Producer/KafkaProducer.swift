@@ -14,7 +14,7 @@ package struct KafkaDelivery {
     package var offset: Int64 = -1
     /// Where the record was to go; filled for failures, for others when asked for.
     package var topic = ""
-    /// What was not delivered.
+    /// What was not delivered, unless it was dropped on purpose.
     package var undelivered: OutgoingRecord?
 }
 
@@ -289,9 +289,11 @@ package final class KafkaProducer: Sendable {
                 case .refused(let cause): code = cause
                 case nil: break
                 }
+                let isDropped = code == .purgedFromQueue || code == .purgedInFlight
                 report(
                     KafkaDelivery(
-                        opaque: message.pointee._private, error: code, topic: topic, undelivered: Self.copy(message)))
+                        opaque: message.pointee._private, error: code, topic: topic,
+                        undelivered: isDropped ? nil : Self.copy(message)))
             }
             return count
         default: break

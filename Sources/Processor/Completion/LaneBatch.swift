@@ -40,7 +40,7 @@ final class LaneBatch: @unchecked Sendable {
         var successes: [Success] = []
         /// Taken, counted as running, and yet to be run; the next one last.
         var upcoming: [Work] = []
-        /// When the last success came, Unix microseconds.
+        /// When the last success was finished, Unix microseconds.
         var changedAt: Int64 = 0
 
         var isEmpty: Bool { self.successes.isEmpty && self.upcoming.isEmpty }
@@ -71,8 +71,13 @@ final class LaneBatch: @unchecked Sendable {
         }
     }
 
-    /// On the thread itself, when the batch is empty.
-    func setUpcoming(_ works: inout [Work]) { self.contents.withLock { swap(&$0.upcoming, &works) } }
+    /// On the thread itself, after it has taken everything.
+    func setUpcoming(_ works: inout [Work], at now: Int64) {
+        self.contents.withLock { contents in
+            contents.changedAt = now
+            swap(&contents.upcoming, &works)
+        }
+    }
 
     /// Hands over everything, with a draft for each success; on the thread itself.
     func takeAll(_ body: (inout Contents, inout [SuccessDraft]) -> Void) {
@@ -130,16 +135,19 @@ extension Engine {
     func endBatch(of thread: LaneThread, goingOn worker: Worker? = nil, _ isShort: Bool = false) {
         thread.batch.takeAll { batch, drafts in
             self.send(&batch.successes, &drafts)
-            let next = self.dispatcher.withLock { dispatcher -> Work? in
+            let hasFreed = batch.successes.count + batch.upcoming.count > 1
+            let (next, hasReady) = self.dispatcher.withLock { dispatcher -> (Work?, Bool) in
                 dispatcher.settle(batch)
                 batch.upcoming.removeAll(keepingCapacity: true)
-                guard worker != nil else { return nil }
+                guard worker != nil else { return (nil, !dispatcher.ready.isEmpty) }
                 let next = dispatcher.take()
                 if isShort { dispatcher.take(LaneBatch.most - 1, into: &batch.upcoming) }
-                return next
+                return (next, !dispatcher.ready.isEmpty)
             }
+            // Another thread may have found nothing while this one held them.
+            if hasFreed, hasReady { self.executor.nudge() }
             worker?.next = next
-            if !batch.upcoming.isEmpty { thread.batch.setUpcoming(&batch.upcoming) }
+            if !batch.upcoming.isEmpty { thread.batch.setUpcoming(&batch.upcoming, at: batch.changedAt) }
             self.letGo(batch.successes)
         }
     }
@@ -180,19 +188,16 @@ extension Engine {
     }
 
     /// Leaves successes to their acknowledgement, or to a task that waits until the producer has room.
-    private func letGo(_ successes: borrowing [Success]) {
-        var left: [Success] = []
-        for index in successes.indices {
-            switch successes[index].fate {
-            case .open: self.releaseHold(successes[index].work)
+    private func letGo(_ successes: [Success]) {
+        for success in successes {
+            switch success.fate {
+            case .open: self.releaseHold(success.work)
             case .gone: break
-            case .left: left.append(successes[index])
-            }
-        }
-        guard !left.isEmpty else { return }
-        Task(executorPreference: self.executor) {
-            for success in left {
-                await self.complete(success.work, .succeeded(output: success.output), on: Worker())
+            case .left:
+                // Each for itself: one topic may be missing for long.
+                Task(executorPreference: self.executor) {
+                    await self.complete(success.work, .succeeded(output: success.output), on: Worker())
+                }
             }
         }
     }

@@ -75,7 +75,10 @@ extension Engine {
     /// Commands whose attempt began by then, a few of them: one of them blocks its thread.
     private func runningSince(_ time: Int64) -> String {
         let found = self.workers.withLock { $0 }.compactMap { worker in
-            worker.current.withLock { $0.startedAt <= time ? $0.work.map { Glance($0) } : nil }
+            worker.current.withLock { current in
+                // Others settle an attempt that was given up.
+                current.startedAt <= time && !current.isAbandoned ? current.work.map { Glance($0) } : nil
+            }
         }
         let names = found.prefix(3).map { "\($0.type) \($0.id)" }
         return names.joined(separator: ", ") + (found.count > 3 ? " and \(found.count - 3) more" : "")

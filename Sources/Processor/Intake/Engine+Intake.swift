@@ -43,18 +43,20 @@ extension Engine {
     /// Releases due commands, looks after timeouts, commits; returns how long the poll may wait, in milliseconds.
     func doWhatIsDue(now: Int64, _ state: inout IntakeState) -> Int {
         let wall = self.clock.wall()
-        let (nextDue, hasReady, isRunning, isReady) = self.dispatcher.withLock { dispatcher in
+        let (nextDue, hasReady, isBusy, isReady) = self.dispatcher.withLock { dispatcher in
             let before = dispatcher.ready.count
             var due = dispatcher.releaseDue(now: now, wall: wall)
             if let gate = dispatcher.releaseGates(now: now) { due = min(due ?? gate, gate) }
-            return (due, dispatcher.ready.count > before, dispatcher.running > 0, dispatcher.isReady)
+            return (
+                due, dispatcher.ready.count > before, dispatcher.running + dispatcher.settling > 0, dispatcher.isReady
+            )
         }
         if hasReady { self.executor.nudge() }
         self.shareLoad(now: now, &state)
         var wait: Int64 = 1_000_000
         if let nextDue { wait = min(wait, max(0, nextDue - now)) }
         // Threads may be blocked by handlers that nobody waits for any more.
-        if isRunning || isReady || self.executor.hasBacklog {
+        if isBusy || isReady || self.executor.hasBacklog {
             if now - state.lastWatch >= 20_000 {
                 state.lastWatch = now
                 self.watch(now: now)

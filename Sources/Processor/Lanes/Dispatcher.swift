@@ -223,9 +223,11 @@ struct Dispatcher {
         return nil
     }
 
-    /// Takes as many as that, but leaves others as many; the next one comes last.
+    /// Takes as many as that, but leaves to others as many commands, and as much of the concurrency; the next one comes
+    /// last.
     mutating func take(_ most: Int, into works: inout [Work]) {
-        for _ in 0..<min(most, self.ready.count / 2) {
+        let free = max(0, self.settings.concurrency - self.running)
+        for _ in 0..<min(most, self.ready.count / 2, free / 2) {
             guard let work = self.take() else { break }
             works.append(work)
         }
