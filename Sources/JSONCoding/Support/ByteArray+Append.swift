@@ -4,6 +4,8 @@ extension [UInt8] {
     @inlinable
     @inline(__always)
     package mutating func append(atMost count: Int, _ write: (UnsafeMutablePointer<UInt8>) -> Int) {
+        // All empty arrays share one place, which the standard library would write its count of nought to.
+        guard count > 0 else { return }
         #if compiler(>=6.3)
         self.append(addingCapacity: count) { span in
             span.withUnsafeMutableBufferPointer { buffer, used in
