@@ -50,7 +50,7 @@ final class LaneBatch: @unchecked Sendable {
     static let most = 8
     /// A handler that took longer ends the batch, in microseconds.
     static let short: Int64 = 100
-    /// For how long a batch is held at most behind a handler that blocks the thread, in microseconds.
+    /// After so long without a change, in microseconds, the intake thread ends the batch when it comes by.
     static let patience: Int64 = 5_000
 
     private let contents = Mutex(Contents())
@@ -134,21 +134,13 @@ extension Engine {
     ///   - isShort: Whether commands are short, so that more of them may be taken at once.
     func endBatch(of thread: LaneThread, goingOn worker: Worker? = nil, _ isShort: Bool = false) {
         thread.batch.takeAll { batch, drafts in
-            self.send(&batch.successes, &drafts)
             let hasFreed = batch.successes.count + batch.upcoming.count > 1
-            let (next, hasReady) = self.dispatcher.withLock { dispatcher -> (Work?, Bool) in
-                dispatcher.settle(batch)
-                batch.upcoming.removeAll(keepingCapacity: true)
-                guard worker != nil else { return (nil, !dispatcher.ready.isEmpty) }
-                let next = dispatcher.take()
-                if isShort { dispatcher.take(LaneBatch.most - 1, into: &batch.upcoming) }
-                return (next, !dispatcher.ready.isEmpty)
-            }
+            let wanted = worker == nil ? 0 : isShort ? LaneBatch.most : 1
+            let (next, hasReady) = self.end(&batch, &drafts, taking: wanted)
             // Another thread may have found nothing while this one held them.
             if hasFreed, hasReady { self.executor.nudge() }
             worker?.next = next
             if !batch.upcoming.isEmpty { thread.batch.setUpcoming(&batch.upcoming, at: batch.changedAt) }
-            self.letGo(batch.successes)
         }
     }
 
@@ -161,12 +153,29 @@ extension Engine {
             var batch = thread.batch.takeOverdue(now: now, isLeft: &isLeft)
             guard !batch.isEmpty else { continue }
             var drafts = batch.successes.map { _ in SuccessDraft() }
-            self.send(&batch.successes, &drafts)
-            self.dispatcher.withLock { $0.settle(batch) }
-            self.letGo(batch.successes)
+            _ = self.end(&batch, &drafts, taking: 0)
             self.executor.nudge(another: true)
         }
         return isLeft
+    }
+
+    /// Sends and settles what the batch holds, and gives back what it had taken.
+    ///
+    /// - Parameter most: So many commands are taken anew by the same lock, at most: the next one, and others after it.
+    /// - Returns: The next one, and whether there are more for others.
+    private func end(
+        _ batch: inout LaneBatch.Contents, _ drafts: inout [SuccessDraft], taking most: Int
+    ) -> (next: Work?, hasReady: Bool) {
+        self.send(&batch.successes, &drafts)
+        let result = self.dispatcher.withLock { dispatcher -> (Work?, Bool) in
+            dispatcher.settle(batch)
+            batch.upcoming.removeAll(keepingCapacity: true)
+            let next = most > 0 ? dispatcher.take() : nil
+            if most > 1 { dispatcher.take(most - 1, into: &batch.upcoming) }
+            return (next, !dispatcher.ready.isEmpty)
+        }
+        self.letGo(batch.successes)
+        return result
     }
 
     /// Sends the events of successes, as far as the producer has room.

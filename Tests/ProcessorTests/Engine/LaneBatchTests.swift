@@ -98,35 +98,23 @@ import Testing
         await harness.expectEmpty(running)
     }
 
-    /// Whoever has the partition now settles what was not sent, and runs what was not begun.
-    @Test func whatIsLostMeanwhileIsNeitherSentNorRun() async throws {
+    /// Whoever has the partition now settles what was not sent, and runs what was not begun; the thread comes to its batch
+    /// by itself, or the intake does before.
+    @Test(arguments: [true, false]) func whatIsLostMeanwhileIsNeitherSentNorRun(isOverdue: Bool) async throws {
         let harness = try self.harness()
         let running = await self.startBlocked(harness)
         let unsent = self.batch(running).successes.count
         running.source.post(.revoked(harness.inputs, lost: true))
         await harness.until(running) { $0.slots.isEmpty }
-        self.clock.advance(milliseconds: LaneBatch.patience / 1000)
-        while !self.batch(running).isEmpty, !Task.isCancelled { await Task.yield() }
+        if isOverdue {
+            self.clock.advance(milliseconds: LaneBatch.patience / 1000)
+            while !self.batch(running).isEmpty, !Task.isCancelled { await Task.yield() }
+        }
         self.blockade.signal()
         await harness.until(running) { $0.ready.isEmpty && $0.running == 0 }
         try await running.stop()
         #expect(harness.broker.records("test.results").count == 4 - unsent)
         #expect(harness.journal.value.ids == ["c-0", "c-1", "c-2", "c-3", "s"])
-        await harness.expectEmpty(running)
-    }
-
-    /// The thread comes to it by itself, before the intake does.
-    @Test func whatIsLostMeanwhileIsNotRunByTheThreadItself() async throws {
-        let harness = try self.harness()
-        let running = await self.startBlocked(harness)
-        let unsent = self.batch(running).successes.count
-        running.source.post(.revoked(harness.inputs, lost: true))
-        await harness.until(running) { $0.slots.isEmpty }
-        self.blockade.signal()
-        await harness.until(running) { $0.ready.isEmpty && $0.running == 0 }
-        try await running.stop()
-        #expect(harness.journal.value.ids == ["c-0", "c-1", "c-2", "c-3", "s"])
-        #expect(harness.broker.records("test.results").count == 4 - unsent)
         await harness.expectEmpty(running)
     }
 
